@@ -1,0 +1,265 @@
+//! Exact numbers: fixed point with 18 decimals in an `i128`.
+//!
+//! `rust_decimal` rounds silently past 28 digits; here a digit that does not fit is an error,
+//! as an overflow is. 18 decimals hold a millionth of the cheapest known token price, and leave
+//! 1.7 × 10²⁰ for the whole part: any token counter, any bill.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const DECIMALS: u32 = 18;
+const ONE: i128 = 10_i128.pow(DECIMALS);
+
+/// An exact amount of anything a quota can limit: calls, tokens, US dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(i128);
+
+/// Why a number is not an [`Amount`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    #[error("is not a decimal number such as \"12.50\"")]
+    Malformed,
+    #[error("has more than 18 decimals")]
+    TooFine,
+    #[error("is too large")]
+    TooLarge,
+}
+
+impl Amount {
+    pub const ZERO: Self = Self(0);
+
+    /// The sum, or `None` where it does not fit.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, or `None` where it does not fit.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The sum, held at the largest amount. For comparing with limits only: what is too large
+    /// to add up is over any limit.
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, or zero where `other` is larger.
+    pub fn minus_or_zero(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0).max(0))
+    }
+
+    /// This amount and `percent` of it, rounded down to the 18th decimal.
+    pub fn plus_percent(self, percent: u32) -> Self {
+        // Whole and fraction apart: the product of a large amount with 100 would not fit.
+        let (whole, rest) = (self.0 / 100, self.0 % 100);
+        let percent = i128::from(percent);
+        let extra = whole.saturating_mul(percent) + rest * percent / 100;
+        Self(self.0.saturating_add(extra))
+    }
+
+    pub fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// The number as a `Decimal`, for the edges; `None` where its 96 bits are too few.
+    pub fn to_decimal(self) -> Option<Decimal> {
+        let (mut digits, mut scale) = (self.0, DECIMALS);
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        Decimal::try_from_i128_with_scale(digits, scale).ok()
+    }
+}
+
+impl From<u64> for Amount {
+    fn from(whole: u64) -> Self {
+        Self(i128::from(whole) * ONE)
+    }
+}
+
+impl TryFrom<Decimal> for Amount {
+    type Error = AmountError;
+
+    fn try_from(decimal: Decimal) -> Result<Self, AmountError> {
+        let decimal = decimal.normalize();
+        let missing = DECIMALS.checked_sub(decimal.scale()).ok_or(AmountError::TooFine)?;
+        decimal.mantissa().checked_mul(10_i128.pow(missing)).map(Self).ok_or(AmountError::TooLarge)
+    }
+}
+
+/// Plain digits: no exponent, no trailing zeros, no sign on zero.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.unsigned_abs();
+        let (whole, fraction) = (digits / ONE.unsigned_abs(), digits % ONE.unsigned_abs());
+        let sign = if self.0 < 0 { "-" } else { "" };
+        if fraction == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let fraction = format!("{fraction:018}");
+        write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+/// Reads plain digits: an optional sign, digits, and an optional fraction. No exponent.
+impl FromStr for Amount {
+    type Err = AmountError;
+
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+        let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+        if !plain(whole) || !plain(fraction) {
+            return Err(AmountError::Malformed);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.len() > DECIMALS as usize {
+            return Err(AmountError::TooFine);
+        }
+        let whole: i128 = whole.parse().map_err(|_| AmountError::TooLarge)?;
+        let fraction: i128 =
+            format!("{fraction:0<18}").parse().map_err(|_| AmountError::Malformed)?;
+        let digits = whole
+            .checked_mul(ONE)
+            .and_then(|w| w.checked_add(fraction))
+            .ok_or(AmountError::TooLarge)?;
+        Ok(Self(if negative { -digits } else { digits }))
+    }
+}
+
+/// A string where people read it (`"0.0003125"`), the bare integer in storage.
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            i128::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// An exact amount of US dollars.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Usd(pub Amount);
+
+impl Usd {
+    pub const ZERO: Self = Self(Amount::ZERO);
+
+    /// The sum, or `None` where it does not fit.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, or `None` where it does not fit.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+}
+
+impl fmt::Display for Usd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Usd {
+    type Err = AmountError;
+
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn prints_without_exponent_or_trailing_zeros() {
+        for (given, printed) in [
+            ("0.000312500", "0.0003125"),
+            ("15.75", "15.75"),
+            ("-0", "0"),
+            ("007", "7"),
+            ("-1.10", "-1.1"),
+            ("0.000000000000000001", "0.000000000000000001"),
+        ] {
+            assert_eq!(amount(given).to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_hold_exactly() {
+        for (text, error) in [
+            ("0.0000000000000000001", AmountError::TooFine),
+            ("170141183460469231732", AmountError::TooLarge),
+            ("1e5", AmountError::Malformed),
+            (".5", AmountError::Malformed),
+            ("5.", AmountError::Malformed),
+            ("+5", AmountError::Malformed),
+            ("", AmountError::Malformed),
+        ] {
+            assert_eq!(text.parse::<Amount>(), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_overflow_is_an_error_and_never_wraps() {
+        let most = amount("170141183460469231731");
+        assert_eq!(most.checked_add(most), None);
+        assert!(most.saturating_add(most) > most);
+        assert_eq!(most.plus_percent(100), most.saturating_add(most));
+    }
+
+    #[test]
+    fn percent_is_of_the_whole_amount() {
+        assert_eq!(amount("250").plus_percent(10), amount("275"));
+        assert_eq!(amount("0.05").plus_percent(50), amount("0.075"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_survives_text_decimal_and_serde(digits in any::<i64>(), scale in 0_u32..=18) {
+            let decimal = Decimal::new(digits, scale);
+            let amount = Amount::try_from(decimal).unwrap();
+            prop_assert_eq!(amount.to_decimal().unwrap(), decimal);
+            prop_assert_eq!(amount.to_string().parse::<Amount>().unwrap(), amount);
+            let json = serde_json::to_string(&amount).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Amount>(&json).unwrap(), amount);
+        }
+
+        #[test]
+        fn addition_loses_no_digit(a in any::<i64>(), b in any::<i64>()) {
+            let (x, y) = (Amount(i128::from(a)), Amount(i128::from(b)));
+            prop_assert_eq!(x.checked_add(y).unwrap().checked_sub(y).unwrap(), x);
+        }
+    }
+}

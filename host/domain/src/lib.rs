@@ -1,0 +1,36 @@
+//! The words and the arithmetic of Tollgate.
+//!
+//! Everything here is a value: no IO, no clock, no async. Raw input becomes one of these types
+//! once, at the edge, and inner code never checks it again.
+
+mod alert;
+mod amount;
+mod call;
+mod decision;
+mod name;
+mod plan;
+mod pricing;
+mod subject;
+mod subscription;
+mod timestamp;
+mod usage;
+mod window;
+
+pub use alert::{Alert, Reading};
+pub use amount::{Amount, AmountError, Usd};
+pub use call::{Call, Metadata};
+pub use decision::{
+    Decision, Denial, EffectiveLimit, LevelState, Opinion, QuotaState, Refusal, Snapshot, decide,
+    reason,
+};
+pub use name::{
+    EndpointName, EventKey, FeatureId, ModelId, NameError, PlanId, ProviderId, QuantityName,
+    QuotaName,
+};
+pub use plan::{Meter, Mode, Plan, PlanBook, PlanBookError, Quota};
+pub use pricing::{Charge, Estimate, Extraction, Listing, Quote, Side};
+pub use subject::{RootId, SubjectId, SubjectPath};
+pub use subscription::{BillingCycle, Status, Subscription};
+pub use timestamp::{Timestamp, TimestampError};
+pub use usage::{Usage, UsageError};
+pub use window::{Calendar, PeriodError, PeriodId, Span, Window, WindowError};

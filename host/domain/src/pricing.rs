@@ -1,0 +1,77 @@
+//! What calls cost.
+
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{Amount, Usd};
+use crate::name::{ModelId, ProviderId, QuantityName};
+use crate::timestamp::Timestamp;
+use crate::usage::Usage;
+
+/// A line of a bill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub quantity: QuantityName,
+    pub amount: Amount,
+    /// For one.
+    pub unit_price: Usd,
+    pub cost: Usd,
+    pub side: Side,
+}
+
+/// What a charge is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Input,
+    Output,
+    /// What a call or a search costs, whatever goes in and out.
+    Fee,
+}
+
+/// The price of a usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The price entry that matched, for people.
+    pub entry: String,
+    pub charges: Vec<Charge>,
+    /// The exact sum of the charges.
+    pub cost: Usd,
+}
+
+impl Quote {
+    /// Adds up the charges; `None` where the sum does not fit.
+    pub fn new(entry: String, charges: Vec<Charge>) -> Option<Self> {
+        let cost =
+            charges.iter().try_fold(Usd::ZERO, |sum, charge| sum.checked_add(charge.cost))?;
+        Some(Self { entry, charges, cost })
+    }
+}
+
+/// What a call that has not been made yet will probably use and cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    pub usage: Usage,
+    /// `None` where nobody prices the call.
+    pub cost: Option<Usd>,
+}
+
+/// What a provider's raw answer reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extraction {
+    /// The model that answered, where the answer says so.
+    pub model: Option<ModelId>,
+    pub usage: Usage,
+}
+
+/// A line of the price list, as customers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    pub provider: ProviderId,
+    /// A name or a pattern; empty where the provider has no models.
+    pub model: String,
+    /// For one of each quantity.
+    pub rates: Vec<(QuantityName, Usd)>,
+    pub description: String,
+    /// Since when; `None` for always.
+    pub effective: Option<Timestamp>,
+}

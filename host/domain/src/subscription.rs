@@ -1,0 +1,79 @@
+//! Which plan a subject has, and how its months run.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::PlanId;
+use crate::timestamp::Timestamp;
+use crate::window::Calendar;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub plan: PlanId,
+    pub status: Status,
+    pub billing_cycle: BillingCycle,
+    pub calendar: Calendar,
+    pub auto_renew: bool,
+    /// When this plan was assigned.
+    pub since: Timestamp,
+}
+
+/// Whether a subscription lets its subject call at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Active,
+    /// Paused by the operator.
+    Suspended,
+    /// Ended by the customer.
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BillingCycle {
+    Monthly,
+    Yearly,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl FromStr for Status {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Active, Self::Suspended, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or("is not a status: active, suspended or cancelled")
+    }
+}
+
+impl BillingCycle {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Monthly => "monthly",
+            Self::Yearly => "yearly",
+        }
+    }
+}
+
+impl FromStr for BillingCycle {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Monthly, Self::Yearly]
+            .into_iter()
+            .find(|cycle| cycle.as_str() == text)
+            .ok_or("is not a billing cycle: monthly or yearly")
+    }
+}

@@ -1,0 +1,352 @@
+//! Windows of time that quotas count in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use crate::timestamp::Timestamp;
+
+/// A length of time that begins anew by the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Window {
+    Minute,
+    Hour,
+    Day,
+    /// From Monday.
+    Week,
+    /// From the first, or from the subscription's anchor day.
+    Month,
+    /// From the beginning of time, for ever.
+    Lifetime,
+}
+
+/// Not the name of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a window: minute, hour, day, week, month or lifetime")]
+pub struct WindowError;
+
+/// Where the days of a subject begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calendar {
+    pub timezone: Tz,
+    /// The day of the month on which months begin, 1 to 31; a month too short for it begins on
+    /// its last day.
+    pub anchor_day: u8,
+}
+
+impl Default for Calendar {
+    fn default() -> Self {
+        Self { timezone: Tz::UTC, anchor_day: 1 }
+    }
+}
+
+/// One window of time: `start` is in it, `end` is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Span {
+    pub start: Timestamp,
+    /// `None` for a lifetime.
+    pub end: Option<Timestamp>,
+}
+
+impl Span {
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.start <= at && self.end.is_none_or(|end| at < end)
+    }
+}
+
+/// A billing period, named by the year and month in which it begins: `2025-01`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PeriodId(CompactString);
+
+impl Window {
+    const NAMES: [(Self, &str); 6] = [
+        (Self::Minute, "minute"),
+        (Self::Hour, "hour"),
+        (Self::Day, "day"),
+        (Self::Week, "week"),
+        (Self::Month, "month"),
+        (Self::Lifetime, "lifetime"),
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+
+    /// The window of this length that contains `at`.
+    pub fn span(self, at: Timestamp, calendar: &Calendar) -> Span {
+        let first_of_next = |start: NaiveDate, next: Option<NaiveDate>| Span {
+            start: calendar.midnight(start),
+            end: next.map(|next| calendar.midnight(next)),
+        };
+        let today = calendar.date(at);
+        match self {
+            Self::Minute => calendar.clock_span(at, 60),
+            Self::Hour => calendar.clock_span(at, 3600),
+            Self::Day => first_of_next(today, today.succ_opt()),
+            Self::Week => {
+                let monday = today.week(chrono::Weekday::Mon).first_day();
+                first_of_next(monday, monday.checked_add_days(Days::new(7)))
+            }
+            Self::Month => {
+                let (start, next) = calendar.month(today);
+                first_of_next(start, Some(next))
+            }
+            Self::Lifetime => Span { start: Timestamp::from_micros(i64::MIN), end: None },
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Window {
+    type Err = WindowError;
+
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        let known = Self::NAMES.iter().find(|(_, name)| *name == text);
+        known.map(|(window, _)| *window).ok_or(WindowError)
+    }
+}
+
+impl Calendar {
+    /// The local time at `at`.
+    pub fn local(&self, at: Timestamp) -> DateTime<Tz> {
+        at.to_utc().with_timezone(&self.timezone)
+    }
+
+    /// The billing period that contains `at`.
+    pub fn period(&self, at: Timestamp) -> PeriodId {
+        let (start, _) = self.month(self.date(at));
+        PeriodId::new(start.year(), start.month())
+    }
+
+    /// The billing period of that name; `None` for a month that no calendar has.
+    pub fn period_span(&self, period: &PeriodId) -> Option<Span> {
+        let (year, month) = period.year_month()?;
+        let first = NaiveDate::from_ymd_opt(year, month, 1)?;
+        let start = self.anchor_in(first);
+        let next = self.anchor_in(first.checked_add_months(Months::new(1))?);
+        Some(Span { start: self.midnight(start), end: Some(self.midnight(next)) })
+    }
+
+    fn date(&self, at: Timestamp) -> NaiveDate {
+        self.local(at).date_naive()
+    }
+
+    /// The anchored month that contains `today`: its first day and the next month's.
+    fn month(&self, today: NaiveDate) -> (NaiveDate, NaiveDate) {
+        let this = self.anchor_in(today);
+        let (start, next) = if today < this {
+            (today.checked_sub_months(Months::new(1)).map(|day| self.anchor_in(day)), Some(this))
+        } else {
+            // From the first, so that no long month is skipped from its 31st.
+            let first = today.with_day(1).unwrap_or(today);
+            (Some(this), first.checked_add_months(Months::new(1)).map(|day| self.anchor_in(day)))
+        };
+        (start.unwrap_or(NaiveDate::MIN), next.unwrap_or(NaiveDate::MAX))
+    }
+
+    /// The anchor day in the calendar month of `day`.
+    fn anchor_in(&self, day: NaiveDate) -> NaiveDate {
+        (1..=u32::from(self.anchor_day))
+            .rev()
+            .find_map(|anchor| day.with_day(anchor))
+            .unwrap_or(day)
+    }
+
+    /// When a local day begins. Where daylight saving skips midnight, the day begins at the
+    /// first instant that exists; where midnight comes twice, at the first.
+    fn midnight(&self, day: NaiveDate) -> Timestamp {
+        let mut local = day.and_time(chrono::NaiveTime::MIN);
+        for _ in 0..=24 {
+            if let Some(time) = self.timezone.from_local_datetime(&local).earliest() {
+                return time.with_timezone(&Utc).into();
+            }
+            local += TimeDelta::minutes(15);
+        }
+        day.and_time(chrono::NaiveTime::MIN).and_utc().into()
+    }
+
+    /// The span of `seconds` on the local clock face that contains `at`.
+    fn clock_span(&self, at: Timestamp, seconds: i64) -> Span {
+        let offset = i64::from(self.local(at).offset().fix().local_minus_utc());
+        let local = at.micros().div_euclid(1_000_000) + offset;
+        let start = local.div_euclid(seconds) * seconds - offset;
+        let at_second = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        Span { start: at_second(start), end: Some(at_second(start + seconds)) }
+    }
+}
+
+impl PeriodId {
+    fn new(year: i32, month: u32) -> Self {
+        Self(compact_str::format_compact!("{year:04}-{month:02}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn year_month(&self) -> Option<(i32, u32)> {
+        let (year, month) = self.0.split_once('-')?;
+        Some((year.parse().ok()?, month.parse().ok()?))
+    }
+}
+
+impl fmt::Display for PeriodId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Not the name of a billing period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a billing period such as \"2025-01\"")]
+pub struct PeriodError;
+
+impl FromStr for PeriodId {
+    type Err = PeriodError;
+
+    fn from_str(text: &str) -> Result<Self, PeriodError> {
+        let shape = |i: usize, b: u8| if i == 4 { b == b'-' } else { b.is_ascii_digit() };
+        if text.len() != 7 || !text.bytes().enumerate().all(|(i, b)| shape(i, b)) {
+            return Err(PeriodError);
+        }
+        let period = Self(text.into());
+        match period.year_month() {
+            Some((_, 1..=12)) => Ok(period),
+            _ => Err(PeriodError),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn check(window: Window, zone: &str, anchor_day: u8, now: &str, start: &str, end: &str) {
+        let calendar = Calendar { timezone: zone.parse().unwrap(), anchor_day };
+        let span = window.span(at(now), &calendar);
+        let got = (span.start.to_string(), span.end.unwrap().to_string());
+        assert_eq!(got, (start.to_owned(), end.to_owned()), "{window} in {zone} at {now}");
+        assert!(span.contains(at(now)));
+    }
+
+    #[test]
+    fn windows_begin_in_the_subjects_own_time_zone() {
+        let now = "2025-01-01T03:10:20Z";
+        check(Window::Minute, "UTC", 1, now, "2025-01-01T03:10:00Z", "2025-01-01T03:11:00Z");
+        check(Window::Hour, "Asia/Kolkata", 1, now, "2025-01-01T02:30:00Z", "2025-01-01T03:30:00Z");
+        check(
+            Window::Day,
+            "America/New_York",
+            1,
+            now,
+            "2024-12-31T05:00:00Z",
+            "2025-01-01T05:00:00Z",
+        );
+        check(Window::Week, "UTC", 1, now, "2024-12-30T00:00:00Z", "2025-01-06T00:00:00Z");
+        check(
+            Window::Month,
+            "America/New_York",
+            1,
+            now,
+            "2024-12-01T05:00:00Z",
+            "2025-01-01T05:00:00Z",
+        );
+        assert_eq!(Window::Lifetime.span(at(now), &Calendar::default()).end, None);
+    }
+
+    #[test]
+    fn an_anchor_on_the_31st_falls_to_the_last_day_of_a_short_month() {
+        let month = Window::Month;
+        check(
+            month,
+            "UTC",
+            31,
+            "2025-02-15T00:00:00Z",
+            "2025-01-31T00:00:00Z",
+            "2025-02-28T00:00:00Z",
+        );
+        check(
+            month,
+            "UTC",
+            31,
+            "2025-03-30T23:59:59Z",
+            "2025-02-28T00:00:00Z",
+            "2025-03-31T00:00:00Z",
+        );
+        check(
+            month,
+            "UTC",
+            31,
+            "2024-02-29T00:00:00Z",
+            "2024-02-29T00:00:00Z",
+            "2024-03-31T00:00:00Z",
+        );
+        check(
+            month,
+            "UTC",
+            30,
+            "2025-01-31T12:00:00Z",
+            "2025-01-30T00:00:00Z",
+            "2025-02-28T00:00:00Z",
+        );
+    }
+
+    #[test]
+    fn days_of_daylight_saving_are_23_and_25_hours_long() {
+        let day = Window::Day;
+        check(
+            day,
+            "Europe/Berlin",
+            1,
+            "2025-03-30T12:00:00Z",
+            "2025-03-29T23:00:00Z",
+            "2025-03-30T22:00:00Z",
+        );
+        check(
+            day,
+            "Europe/Berlin",
+            1,
+            "2025-10-26T12:00:00Z",
+            "2025-10-25T22:00:00Z",
+            "2025-10-26T23:00:00Z",
+        );
+        // In Santiago, daylight saving begins at midnight: the day begins at 01:00.
+        check(
+            day,
+            "America/Santiago",
+            1,
+            "2025-09-07T12:00:00Z",
+            "2025-09-07T04:00:00Z",
+            "2025-09-08T03:00:00Z",
+        );
+    }
+
+    #[test]
+    fn a_period_is_named_by_the_month_it_begins_in_and_found_by_that_name() {
+        for anchor_day in [1, 15, 31] {
+            let calendar = Calendar { timezone: chrono_tz::Europe::Berlin, anchor_day };
+            for now in ["2025-01-01T00:00:00Z", "2025-02-28T22:59:00Z", "2024-12-31T23:30:00Z"] {
+                let period = calendar.period(at(now));
+                let span = calendar.period_span(&period).unwrap();
+                assert_eq!(span, Window::Month.span(at(now), &calendar), "{period}");
+            }
+        }
+        for wrong in ["2025-13", "2025-1", "25-01", "2025/01", ""] {
+            assert_eq!(wrong.parse::<PeriodId>(), Err(PeriodError), "{wrong:?}");
+        }
+    }
+}
