@@ -141,6 +141,15 @@ impl Decision {
         self.denial.is_none()
     }
 
+    /// The same with the call's own hold counted as reserved.
+    pub fn with_hold(mut self) -> Self {
+        for quota in self.snapshot.levels.iter_mut().flat_map(|level| &mut level.quotas) {
+            let asked = quota.requested.take().unwrap_or_default();
+            quota.reserved = quota.reserved.saturating_add(asked);
+        }
+        self
+    }
+
     /// The quotas that refuse the call, on all levels.
     pub fn violated(&self) -> impl Iterator<Item = &QuotaState> {
         self.snapshot.levels.iter().flat_map(|level| &level.quotas).filter(|quota| quota.refuses())

@@ -17,6 +17,8 @@ pub struct Timestamp(i64);
 pub struct TimestampError;
 
 impl Timestamp {
+    pub const EPOCH: Self = Self(0);
+
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }

@@ -1,1 +1,25 @@
+//! The ledger: who used what, exactly and durably.
+//!
+//! A call's path through here: [`Ledger`] takes the lock of the call's root, reads the state of
+//! every level from [`root`], asks the given closure for the policies' opinion, decides
+//! ([`tollgate_domain::decide`]), and hands one [`store::Unit`] to the [`committer`], which
+//! writes what waits in one go. The lock is free again before anything is written; the answer
+//! is given after it is on disk.
 
+mod account;
+mod committer;
+mod event;
+mod ledger;
+mod reservation;
+mod reserved;
+mod root;
+pub mod store;
+mod totals;
+
+pub use account::Account;
+pub use event::{Event, EventId, Fingerprint, Raised, Report};
+pub use ledger::{
+    Ask, Ledger, LedgerError, Period, PeriodUsage, Recorded, Reserved, SubscriptionChange,
+};
+pub use reservation::{Outcome, Reservation, ReservationId, State};
+pub use totals::{Cell, Overflow, Table, Totals};

@@ -1,0 +1,141 @@
+//! What the ledger knows of one level: pure values and pure transitions.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::{
+    Amount, Calendar, QuotaName, Span, SubjectId, Subscription, Timestamp, Window,
+};
+
+use crate::event::{Event, Raised};
+use crate::store::Change;
+use crate::totals::{Overflow, Table, Totals};
+
+const MINUTE_MICROS: i64 = 60_000_000;
+
+/// How long the minutes are kept from which a quota on a minute is built: longer than a
+/// minute, in case such a quota appears in the middle of one.
+const RECENT_MICROS: i64 = 2 * MINUTE_MICROS;
+
+/// The state of one level. It follows from the subscriptions and events of that level alone,
+/// save for which tallies it keeps: those are a cache over the store's buckets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// `None` where nobody chose a plan.
+    pub subscription: Option<Subscription>,
+    tallies: Vec<Tally>,
+    /// Use by the minute, of the last minutes only.
+    recent: Vec<(Timestamp, Table)>,
+    raised: Vec<Raised>,
+}
+
+/// What was used in one window of time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub window: Window,
+    pub span: Span,
+    pub table: Table,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        // A lifetime cannot be rebuilt at a cost independent of history: it is kept from the
+        // first event on.
+        let window = Window::Lifetime;
+        let span = window.span(Timestamp::from_micros(0), &Calendar::default());
+        let lifetime = Tally { window, span, table: Table::default() };
+        Self { subscription: None, tallies: vec![lifetime], recent: vec![], raised: vec![] }
+    }
+}
+
+impl Account {
+    pub fn calendar(&self) -> Calendar {
+        self.subscription.as_ref().map_or_else(Calendar::default, |s| s.calendar)
+    }
+
+    /// What was used in this span; `None` where it has not been added up yet.
+    pub fn tally(&self, window: Window, span: &Span) -> Option<&Table> {
+        let tally = self.tallies.iter().find(|tally| tally.window == window && tally.span == *span);
+        tally.map(|tally| &tally.table)
+    }
+
+    /// Keeps a tally from now on.
+    pub fn keep(&mut self, tally: Tally, now: Timestamp) {
+        self.forget_what_passed(now);
+        self.tallies.push(tally);
+    }
+
+    /// What the recent minutes say of a span of one minute.
+    pub fn recent_minute(&self, span: &Span) -> Table {
+        let minute = self.recent.iter().find(|(start, _)| *start == span.start);
+        minute.map(|(_, table)| table.clone()).unwrap_or_default()
+    }
+
+    /// The alerts of windows that have not passed.
+    pub fn raised(&self) -> &[Raised] {
+        &self.raised
+    }
+
+    /// The thresholds, in percent, raised for a quota in a window that began then.
+    pub fn thresholds_raised(
+        &self,
+        quota: &QuotaName,
+        limit: Amount,
+        window_start: Timestamp,
+    ) -> Vec<u32> {
+        self.raised
+            .iter()
+            .filter(|raised| {
+                let alert = &raised.alert;
+                raised.window_start == window_start && alert.quota == *quota && alert.limit == limit
+            })
+            .map(|raised| raised.alert.threshold)
+            .collect()
+    }
+
+    /// Adds an event of this level or of one beneath it.
+    pub fn record(&mut self, own: &SubjectId, event: &Event) -> Result<(), Overflow> {
+        let (report, now) = (&event.report, event.recorded_at);
+        let (provider, model) = (&report.provider, report.model.as_ref());
+        let totals = Totals::of_event(event);
+        self.forget_what_passed(now);
+        for tally in &mut self.tallies {
+            if tally.span.contains(report.occurred_at) {
+                tally.table.add(provider, model, &totals)?;
+            }
+        }
+        let minute = start_of_minute(report.occurred_at);
+        if minute.micros() > now.micros() - RECENT_MICROS {
+            match self.recent.iter_mut().find(|(start, _)| *start == minute) {
+                Some((_, table)) => table.add(provider, model, &totals)?,
+                None => {
+                    let mut table = Table::default();
+                    table.add(provider, model, &totals)?;
+                    self.recent.push((minute, table));
+                }
+            }
+        }
+        self.raised.extend(event.raised.iter().filter(|r| r.alert.subject == *own).cloned());
+        Ok(())
+    }
+
+    /// Repeats what a unit did to this level.
+    pub fn replay(&mut self, own: &SubjectId, change: &Change) -> Result<(), Overflow> {
+        match change {
+            Change::Settled { event, .. } | Change::Recorded(event) => self.record(own, event),
+            Change::Subscribed { subscription, .. } => {
+                self.subscription = Some(subscription.clone());
+                Ok(())
+            }
+            Change::Reserved(_) | Change::Released(_) => Ok(()),
+        }
+    }
+
+    fn forget_what_passed(&mut self, now: Timestamp) {
+        self.tallies.retain(|tally| tally.span.end.is_none_or(|end| end > now));
+        self.recent.retain(|(start, _)| start.micros() > now.micros() - RECENT_MICROS);
+        self.raised.retain(|raised| raised.window_end.is_none_or(|end| end > now));
+    }
+}
+
+fn start_of_minute(at: Timestamp) -> Timestamp {
+    Timestamp::from_micros(at.micros().div_euclid(MINUTE_MICROS) * MINUTE_MICROS)
+}

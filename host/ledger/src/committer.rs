@@ -1,0 +1,182 @@
+//! Group commit: one thread writes what waits, and everybody waiting shares one sync.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::event::EventId;
+use crate::root::{Claim, Root};
+use crate::store::{Conflict, Store, StoreError, Unit};
+
+/// More units than this wait for the next batch, so that nobody waits for a very long write.
+const BATCH_MAX: usize = 1024;
+
+pub struct Committer {
+    queue: Mutex<Option<mpsc::UnboundedSender<Entry>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    failure: watch::Receiver<Option<StoreError>>,
+}
+
+/// A unit's outcome, or why the store gave none.
+pub type Outcome = Result<Result<EventId, Conflict>, StoreError>;
+
+/// Resolves when the unit is on disk, or will never be.
+pub type Answer = oneshot::Receiver<Outcome>;
+
+enum Entry {
+    Commit {
+        unit: Unit,
+        claim: Option<Claim>,
+        root: Arc<Mutex<Root>>,
+        answer: oneshot::Sender<Outcome>,
+    },
+    Barrier(oneshot::Sender<()>),
+}
+
+impl Committer {
+    pub fn start<S: Store>(store: Arc<S>) -> std::io::Result<Self> {
+        let (queue, entries) = mpsc::unbounded_channel();
+        let (report, failure) = watch::channel(None);
+        let thread = std::thread::Builder::new()
+            .name("commit".into())
+            .spawn(move || run(&*store, entries, &report))?;
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), failure })
+    }
+
+    /// Queues a unit. Called under the root's lock, so that units of one root are committed in
+    /// the order in which they were decided.
+    pub fn commit(&self, unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>) -> Answer {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Entry::Commit { unit, claim, root, answer });
+        outcome
+    }
+
+    /// Waits until everything queued before is on disk.
+    pub async fn barrier(&self) -> Result<(), StoreError> {
+        let (done, passed) = oneshot::channel();
+        self.send(Entry::Barrier(done));
+        passed.await.map_err(|_| self.failed())?;
+        match &*self.failure.borrow() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Why an answer never came.
+    pub fn failed(&self) -> StoreError {
+        let failure = self.failure.borrow().clone();
+        failure.unwrap_or_else(|| StoreError("the ledger is closed".into()))
+    }
+
+    /// Resolves once the store has failed.
+    pub async fn failure(&self) -> StoreError {
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await {
+            Ok(_) => self.failed(),
+            Err(_) if self.queue.lock().is_some() => {
+                StoreError("the commit thread panicked".into())
+            }
+            // The thread ended in peace: there will be no failure any more.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Takes nothing more, and waits until all that was queued is on disk.
+    pub fn close(&self) {
+        self.queue.lock().take();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the commit thread panicked");
+        }
+    }
+
+    fn send(&self, entry: Entry) {
+        // A closed queue drops the entry, and with it the sender that its answer waits for.
+        if let Some(queue) = &*self.queue.lock() {
+            let _ = queue.send(entry);
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn run<S: Store>(
+    store: &S,
+    mut entries: mpsc::UnboundedReceiver<Entry>,
+    failure: &watch::Sender<Option<StoreError>>,
+) {
+    let mut batch = Vec::new();
+    while let Some(first) = entries.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH_MAX
+            && let Ok(next) = entries.try_recv()
+        {
+            batch.push(next);
+        }
+        commit(store, std::mem::take(&mut batch), failure);
+    }
+}
+
+fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option<StoreError>>) {
+    let mut units = Vec::with_capacity(batch.len());
+    let mut waiting = Vec::with_capacity(batch.len());
+    let mut barriers = Vec::new();
+    for entry in batch {
+        match entry {
+            Entry::Commit { unit, claim, root, answer } => {
+                units.push(unit);
+                waiting.push((claim, root, answer));
+            }
+            Entry::Barrier(done) => barriers.push(done),
+        }
+    }
+    let failed = failure.borrow().clone();
+    let outcome = match failed {
+        Some(error) => Err(error),
+        None if units.is_empty() => Ok(vec![]),
+        None => wait(store.commit(&units)),
+    };
+    if let Err(error) = &outcome
+        && failure.borrow().is_none()
+    {
+        tracing::error!(%error, "the store failed; nothing more is acknowledged");
+        failure.send_replace(Some(error.clone()));
+    }
+    for (at, (unit, (claim, root, answer))) in units.iter().zip(waiting).enumerate() {
+        let outcome = match &outcome {
+            Ok(outcomes) => Ok(outcomes[at]),
+            Err(error) => Err(error.clone()),
+        };
+        root.lock().finish(unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
+        // Nobody listens any more when the caller has hung up; the unit is committed all the same.
+        let _ = answer.send(outcome);
+    }
+    for done in barriers {
+        let _ = done.send(());
+    }
+}
+
+/// Drives a store's commit on this thread.
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+            std::task::Poll::Ready(output) => return output,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Before a call: check, reserve, release.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_domain::{
+    Call, Decision, Opinion, PlanBook, RootId, Snapshot, Timestamp, Usd, decide,
+};
+
+use super::{Ledger, LedgerError, Step};
+use crate::reservation::{Outcome, Reservation, ReservationId};
+use crate::root::Claim;
+use crate::store::Store;
+
+/// A question: does this call fit?
+pub struct Ask<'a> {
+    /// With its usage as estimated.
+    pub call: &'a Call,
+    /// As estimated; `None` where nobody prices the call.
+    pub cost: Option<Usd>,
+    pub plans: &'a PlanBook,
+    /// The policy revision that decides.
+    pub revision: &'a str,
+}
+
+/// What came of asking for a reservation.
+#[derive(Debug)]
+pub struct Reserved {
+    /// Where the call stands: with its own hold, if granted.
+    pub decision: Decision,
+    /// `None` if refused.
+    pub reservation: Option<Arc<Reservation>>,
+}
+
+impl<S: Store> Ledger<S> {
+    /// Whether the call fits now.
+    pub async fn check(
+        &self,
+        ask: &Ask<'_>,
+        clock: Timestamp,
+        mut judge: impl FnMut(&Snapshot) -> Opinion + Send,
+    ) -> Result<Decision, LedgerError> {
+        let judged = self.run(&ask.call.subject, ask.plans, clock, |locked| {
+            let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
+            let opinion = judge(&snapshot);
+            Ok(Step::Done(decide(snapshot, opinion)))
+        });
+        Ok(judged.await?.0)
+    }
+
+    /// Holds what the call asks for, on all levels of its path or on none.
+    pub async fn reserve(
+        &self,
+        ask: &Ask<'_>,
+        time_to_live: Duration,
+        clock: Timestamp,
+        mut judge: impl FnMut(&Snapshot) -> Opinion + Send,
+    ) -> Result<Reserved, LedgerError> {
+        let subject = &ask.call.subject;
+        let reserved = self.run(subject, ask.plans, clock, |locked| {
+            let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
+            let opinion = judge(&snapshot);
+            let decision = decide(snapshot, opinion);
+            if !decision.allowed() {
+                return Ok(Step::Done(Reserved { decision, reservation: None }));
+            }
+            let reservation = Arc::new(Reservation {
+                id: new_id(&subject.root(), locked.now),
+                call: ask.call.clone(),
+                cost: ask.cost,
+                created_at: locked.now,
+                expires_at: locked.now.plus(time_to_live),
+                revision: ask.revision.to_owned(),
+                outcome: Outcome::Open,
+            });
+            let unit = locked.root.reserve(reservation.clone())?;
+            let answer = self.committer.commit(unit, None, locked.shared.clone());
+            let decision = decision.with_hold();
+            Ok(Step::Queued(Reserved { decision, reservation: Some(reservation) }, answer))
+        });
+        Ok(reserved.await?.0)
+    }
+
+    /// Ends a reservation unused. Releasing twice is releasing once.
+    pub async fn release(&self, id: ReservationId, clock: Timestamp) -> Result<(), LedgerError> {
+        let subject = self.known(id)?.call.subject.clone();
+        let (claim, no_plans) = (Claim::Reservation(id), PlanBook::default());
+        let released = self.run(&subject, &no_plans, clock, |locked| {
+            if locked.root.is_claimed(&claim) {
+                return Ok(Step::Wait);
+            }
+            let reservation = self.known(id)?;
+            match reservation.outcome {
+                Outcome::Settled { .. } => Err(LedgerError::ReservationSettled),
+                Outcome::Released => Ok(Step::Done(())),
+                Outcome::Open => {
+                    let unit = locked.root.release(reservation, locked.now);
+                    let (claim, shared) = (Some(claim.clone()), locked.shared.clone());
+                    Ok(Step::Queued((), self.committer.commit(unit, claim, shared)))
+                }
+            }
+        });
+        released.await?;
+        Ok(())
+    }
+}
+
+fn new_id(root: &RootId, now: Timestamp) -> ReservationId {
+    ReservationId::new(root, now, fastrand::u64(..))
+}

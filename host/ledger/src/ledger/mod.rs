@@ -1,0 +1,194 @@
+//! The ledger's operations. Each decides under its root's lock, and answers once that is on
+//! disk.
+
+mod ask;
+mod record;
+mod subscribe;
+mod usage;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tollgate_domain::{PlanBook, RootId, SubjectPath, Timestamp};
+
+pub use ask::{Ask, Reserved};
+pub use record::Recorded;
+pub use subscribe::SubscriptionChange;
+pub use usage::{Period, PeriodUsage};
+
+use crate::committer::{Answer, Committer};
+use crate::event::EventId;
+use crate::reservation::{Reservation, ReservationId};
+use crate::root::{NotReady, Root};
+use crate::store::{Store, StoreError};
+use crate::totals::Overflow;
+
+/// How long reservations are remembered: an expired hold stays settleable for seven days, after
+/// at most one day of being held.
+const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
+
+/// A root that nobody touched for this long leaves memory.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// The accounts, reservations and events of all subjects.
+///
+/// Operations take the clock's time and the plans in force; closures given to them may be
+/// called again, since a decision that conflicts with somebody else's is made anew.
+pub struct Ledger<S> {
+    store: Arc<S>,
+    committer: Committer,
+    roots: RwLock<HashMap<RootId, Arc<Mutex<Root>>>>,
+    /// The latest instant that anything was decided at, in microseconds.
+    latest: AtomicI64,
+}
+
+/// Why the ledger did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("there is no such reservation")]
+    UnknownReservation,
+    #[error("the reservation was released: record the use with POST /v1/usage instead")]
+    ReservationReleased,
+    #[error("the reservation was settled already")]
+    ReservationSettled,
+    #[error("the same was recorded before with other content")]
+    Contradiction,
+    #[error("event {0} is missing from the store")]
+    LostEvent(EventId),
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of an operation under its root's lock.
+enum Step<T> {
+    Done(T),
+    /// Somebody else is deciding the same: try again when that is on disk.
+    Wait,
+    /// The unit is queued.
+    Queued(T, Answer),
+}
+
+/// A root, locked: what an operation decides on.
+struct Locked<'a> {
+    root: &'a mut Root,
+    shared: &'a Arc<Mutex<Root>>,
+    /// The later of the clock and the latest instant that anything was decided at: time never
+    /// runs backwards.
+    now: Timestamp,
+}
+
+impl<S: Store> Ledger<S> {
+    pub fn open(store: Arc<S>) -> std::io::Result<Self> {
+        Ok(Self {
+            committer: Committer::start(store.clone())?,
+            roots: RwLock::default(),
+            latest: AtomicI64::new(store.last_instant().micros()),
+            store,
+        })
+    }
+
+    /// A reservation, in whatever state; `None` if it was never made, or too long ago.
+    pub fn reservation(&self, id: ReservationId) -> Result<Option<Arc<Reservation>>, LedgerError> {
+        Ok(self.store.reservation(id)?)
+    }
+
+    /// Work by the clock, to be called every second or so. May block.
+    pub fn tick(&self, clock: Timestamp) -> Result<(), LedgerError> {
+        let now = self.now(clock);
+        let idle_since = now.minus(IDLE);
+        // Nobody can hold a root that only this map refers to.
+        self.roots
+            .write()
+            .retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(idle_since));
+        Ok(self.store.maintain(now.minus(REMEMBERED))?)
+    }
+
+    /// Resolves once the store has failed: nothing is acknowledged any more.
+    pub async fn failure(&self) -> StoreError {
+        self.committer.failure().await
+    }
+
+    /// Takes nothing more, and returns when everything queued is on disk. Blocks.
+    pub fn close(&self, clock: Timestamp) -> Result<(), LedgerError> {
+        self.committer.close();
+        self.tick(clock)
+    }
+
+    /// Runs `decide` on the prepared levels of `path` until what it decides is on disk.
+    async fn run<T>(
+        &self,
+        path: &SubjectPath,
+        plans: &PlanBook,
+        clock: Timestamp,
+        mut decide: impl FnMut(Locked<'_>) -> Result<Step<T>, LedgerError> + Send,
+    ) -> Result<(T, Option<EventId>), LedgerError> {
+        let id = path.root();
+        loop {
+            match self.attempt(&id, path, plans, clock, &mut decide)? {
+                Step::Done(answer) => return Ok((answer, None)),
+                Step::Wait => self.committer.barrier().await?,
+                Step::Queued(answer, outcome) => {
+                    let outcome = outcome.await.map_err(|_| self.committer.failed())?;
+                    if let Ok(place) = outcome? {
+                        return Ok((answer, Some(place)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// One attempt, all of it under the root's lock.
+    fn attempt<T>(
+        &self,
+        id: &RootId,
+        path: &SubjectPath,
+        plans: &PlanBook,
+        clock: Timestamp,
+        decide: &mut impl FnMut(Locked<'_>) -> Result<Step<T>, LedgerError>,
+    ) -> Result<Step<T>, LedgerError> {
+        let shared = self.root(id)?;
+        let mut root = shared.lock();
+        if root.is_stale() {
+            // Only this one: somebody may have loaded the root anew already.
+            let mut roots = self.roots.write();
+            if roots.get(id).is_some_and(|current| Arc::ptr_eq(current, &shared)) {
+                roots.remove(id);
+            }
+            return Ok(Step::Wait);
+        }
+        let now = self.now(clock);
+        match root.prepare(&*self.store, path, plans, now) {
+            Ok(()) => decide(Locked { root: &mut root, shared: &shared, now }),
+            Err(NotReady::Wait) => Ok(Step::Wait),
+            Err(NotReady::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn root(&self, id: &RootId) -> Result<Arc<Mutex<Root>>, StoreError> {
+        if let Some(root) = self.roots.read().get(id) {
+            return Ok(root.clone());
+        }
+        // Loaded under the map's lock: two copies of a root would grant the same unit twice.
+        let mut roots = self.roots.write();
+        if let Some(root) = roots.get(id) {
+            return Ok(root.clone());
+        }
+        let root = Arc::new(Mutex::new(Root::load(&*self.store, id)?));
+        roots.insert(id.clone(), root.clone());
+        Ok(root)
+    }
+
+    fn now(&self, clock: Timestamp) -> Timestamp {
+        let latest = self.latest.fetch_max(clock.micros(), Ordering::Relaxed);
+        Timestamp::from_micros(latest.max(clock.micros()))
+    }
+
+    fn known(&self, id: ReservationId) -> Result<Arc<Reservation>, LedgerError> {
+        self.store.reservation(id)?.ok_or(LedgerError::UnknownReservation)
+    }
+}

@@ -1,0 +1,160 @@
+//! After a call: settle what was reserved, record what was not.
+
+use std::sync::Arc;
+
+use tollgate_domain::{Alert, EventKey, PlanBook, Reading, SubjectPath, Timestamp};
+
+use super::{Ledger, LedgerError, Locked, Step};
+use crate::event::{Event, EventId, Raised, Report};
+use crate::reservation::{Outcome, Reservation, ReservationId, State};
+use crate::root::{Claim, Effect};
+use crate::store::Store;
+
+/// A recorded event.
+#[derive(Debug)]
+pub struct Recorded {
+    pub id: EventId,
+    pub event: Arc<Event>,
+    /// Whether it had been recorded before.
+    pub duplicate: bool,
+}
+
+/// An event, and its id if it had one before this call.
+type Found = (Arc<Event>, Option<EventId>);
+
+impl<S: Store> Ledger<S> {
+    /// Replaces a hold by what was really used. A hold that has expired is settled late. The
+    /// same report again gives the same answer. `report.subject` is the reservation's.
+    pub async fn settle(
+        &self,
+        id: ReservationId,
+        report: &Report,
+        plans: &PlanBook,
+        clock: Timestamp,
+        mut alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
+    ) -> Result<Recorded, LedgerError> {
+        let claim = Claim::Reservation(id);
+        let settled = self.run(&report.subject, plans, clock, |locked| {
+            if locked.root.is_claimed(&claim) {
+                return Ok(Step::Wait);
+            }
+            let reservation = self.known(id)?;
+            match reservation.outcome {
+                Outcome::Released => Err(LedgerError::ReservationReleased),
+                Outcome::Settled { fingerprint, .. } if fingerprint != report.fingerprint => {
+                    Err(LedgerError::Contradiction)
+                }
+                Outcome::Settled { event, .. } => Ok(Step::Done(self.found(event)?)),
+                Outcome::Open => {
+                    let claim = Some(claim.clone());
+                    self.append(locked, report, Some(reservation), claim, plans, &mut alerts)
+                }
+            }
+        });
+        recorded(settled.await?)
+    }
+
+    /// Records a use that was not reserved. An event whose name its subject already has is not
+    /// recorded again.
+    pub async fn record(
+        &self,
+        report: &Report,
+        plans: &PlanBook,
+        clock: Timestamp,
+        mut alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
+    ) -> Result<Recorded, LedgerError> {
+        let subject = &report.subject;
+        let claim = report.key.clone().map(|key| Claim::Event(subject.clone(), key));
+        let recorded_event = self.run(subject, plans, clock, |locked| {
+            if claim.as_ref().is_some_and(|claim| locked.root.is_claimed(claim)) {
+                return Ok(Step::Wait);
+            }
+            if let Some(key) = &report.key
+                && let Some(id) = self.store.event_by_key(subject, key)?
+            {
+                let found = self.found(id)?;
+                return match found.0.report.fingerprint == report.fingerprint {
+                    true => Ok(Step::Done(found)),
+                    false => Err(LedgerError::Contradiction),
+                };
+            }
+            self.append(locked, report, None, claim.clone(), plans, &mut alerts)
+        });
+        recorded(recorded_event.await?)
+    }
+
+    /// An event by its caller's name for it, or by its own id.
+    pub fn event(
+        &self,
+        subject: &SubjectPath,
+        name: &str,
+    ) -> Result<Option<Recorded>, LedgerError> {
+        let named = match name.parse::<EventKey>() {
+            Ok(key) => self.store.event_by_key(subject, &key)?,
+            Err(_) => None,
+        };
+        let Some(id) = named.or_else(|| name.parse().ok()) else { return Ok(None) };
+        let event = self.store.event(id)?.filter(|event| event.report.subject == *subject);
+        Ok(event.map(|event| Recorded { id, event, duplicate: true }))
+    }
+
+    /// Completes a report to an event and queues it.
+    fn append(
+        &self,
+        locked: Locked<'_>,
+        report: &Report,
+        settles: Option<Arc<Reservation>>,
+        claim: Option<Claim>,
+        plans: &PlanBook,
+        alerts: &mut impl FnMut(&[Reading]) -> Vec<Alert>,
+    ) -> Result<Step<Found>, LedgerError> {
+        let Locked { root, shared, now } = locked;
+        let late = settles.as_ref().is_some_and(|hold| hold.state(now) == State::Expired);
+        let Effect { period, overage, readings, spans } = root.effect(report, plans, now);
+        let mut event = Event {
+            report: report.clone(),
+            recorded_at: now,
+            period,
+            reservation: settles.as_ref().map(|hold| hold.id),
+            late,
+            overage,
+            raised: vec![],
+        };
+        let due = if readings.is_empty() { vec![] } else { alerts(&readings) };
+        for alert in due {
+            let same = |r: &Reading| r.subject == alert.subject && r.quota == alert.quota;
+            let Some(at) = readings.iter().position(same) else { continue };
+            // A policy says what is due; that each is raised only once is the ledger's part.
+            let again = |raised: &Raised| {
+                let other = &raised.alert;
+                (&other.subject, &other.quota, other.threshold)
+                    == (&alert.subject, &alert.quota, alert.threshold)
+            };
+            if readings[at].raised.contains(&alert.threshold) || event.raised.iter().any(again) {
+                continue;
+            }
+            let (window_start, window_end) = (spans[at].start, spans[at].end);
+            event.raised.push(Raised { alert, window_start, window_end, raised_at: now });
+        }
+        let event = Arc::new(event);
+        let unit = root.record(event.clone(), settles)?;
+        let answer = self.committer.commit(unit, claim, shared.clone());
+        Ok(Step::Queued((event, None), answer))
+    }
+
+    fn found(&self, id: EventId) -> Result<Found, LedgerError> {
+        match self.store.event(id)? {
+            Some(event) => Ok((event, Some(id))),
+            None => Err(LedgerError::LostEvent(id)),
+        }
+    }
+}
+
+/// Tells what was just recorded from what was before.
+fn recorded((found, placed): (Found, Option<EventId>)) -> Result<Recorded, LedgerError> {
+    match (found, placed) {
+        ((event, Some(id)), _) => Ok(Recorded { id, event, duplicate: true }),
+        ((event, None), Some(id)) => Ok(Recorded { id, event, duplicate: false }),
+        ((_, None), None) => unreachable!("a new event is always queued"),
+    }
+}

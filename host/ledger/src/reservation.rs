@@ -1,0 +1,126 @@
+//! Reservations: quota held between asking and knowing what was used.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tollgate_domain::{Call, RootId, Timestamp, Usd};
+
+use crate::event::{EventId, Fingerprint};
+
+/// A hold on quota, on every level of the call's path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    pub id: ReservationId,
+    /// Its usage is what is held.
+    pub call: Call,
+    /// What is held of quotas on cost; `None` where nobody prices the call.
+    pub cost: Option<Usd>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// The policy revision that granted it.
+    pub revision: String,
+    pub outcome: Outcome,
+}
+
+/// How a reservation ended. One that has not is held until it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Open,
+    Settled {
+        /// Of the settling body: tells a repetition from a contradiction.
+        fingerprint: Fingerprint,
+        event: EventId,
+    },
+    Released,
+}
+
+/// What a reservation is at some instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Held,
+    Settled,
+    Released,
+    Expired,
+}
+
+impl Reservation {
+    /// Expiry is a matter of time alone: nothing need happen for it.
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.outcome {
+            Outcome::Settled { .. } => State::Settled,
+            Outcome::Released => State::Released,
+            Outcome::Open if self.expires_at <= now => State::Expired,
+            Outcome::Open => State::Held,
+        }
+    }
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Settled => "settled",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Names a reservation: 48 bits of its creation in milliseconds, 32 of its root's hash, and 48
+/// at random, so that ids sort by time and lead to their root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReservationId([u8; 16]);
+
+impl ReservationId {
+    pub(crate) const FIRST: Self = Self([0; 16]);
+    pub(crate) const LAST: Self = Self([u8::MAX; 16]);
+
+    pub(crate) fn new(root: &RootId, created_at: Timestamp, random: u64) -> Self {
+        let Self(mut id) = Self::first_at(created_at);
+        id[6..10].copy_from_slice(&Self::root_hash(root));
+        id[10..].copy_from_slice(&random.to_be_bytes()[2..]);
+        Self(id)
+    }
+
+    /// No id of that instant sorts before it.
+    pub(crate) fn first_at(created_at: Timestamp) -> Self {
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&created_at.millis().to_be_bytes()[2..]);
+        Self(id)
+    }
+
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// The hash of its root.
+    pub(crate) fn root_part(self) -> [u8; 4] {
+        [self.0[6], self.0[7], self.0[8], self.0[9]]
+    }
+
+    /// The same for all reservations beneath one root.
+    pub(crate) fn root_hash(root: &RootId) -> [u8; 4] {
+        let digest = Sha256::digest(root.as_str());
+        [digest[0], digest[1], digest[2], digest[3]]
+    }
+}
+
+impl fmt::Display for ReservationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl FromStr for ReservationId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !hex {
+            return Err(());
+        }
+        u128::from_str_radix(text, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| ())
+    }
+}

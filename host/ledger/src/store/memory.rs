@@ -1,0 +1,119 @@
+//! The reference: everything in memory, nothing clever.
+
+use std::collections::HashMap;
+use std::future::{Future, ready};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
+
+use super::{Change, Conflict, Store, StoreError, Unit, Version};
+use crate::account::Account;
+use crate::event::{Event, EventId};
+use crate::reservation::{Outcome, Reservation, ReservationId};
+use crate::totals::{Table, Totals};
+
+/// Forgets everything when it is dropped.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    units: Vec<(Timestamp, Change)>,
+    accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
+    reservations: HashMap<ReservationId, Arc<Reservation>>,
+}
+
+impl State {
+    fn commit(&mut self, unit: &Unit) -> Result<EventId, Conflict> {
+        let version = |subject| self.accounts.get(subject).map_or(0, |(version, _)| *version);
+        if unit.accounts.iter().any(|change| version(&change.subject) != change.read_at) {
+            return Err(Conflict);
+        }
+        let id = EventId { block: self.units.len() as u64, index: 0 };
+        for change in &unit.accounts {
+            let state = (change.read_at + 1, change.account.clone());
+            self.accounts.insert(change.subject.clone(), state);
+        }
+        if let Some(reservation) = unit.change.reservation(id) {
+            self.reservations.insert(reservation.id, reservation);
+        }
+        self.units.push((unit.at, unit.change.clone()));
+        Ok(id)
+    }
+
+    fn events(&self) -> impl Iterator<Item = (u64, &Arc<Event>)> {
+        let places = 0..self.units.len() as u64;
+        places.zip(&self.units).filter_map(|(at, (_, change))| Some((at, change.event()?)))
+    }
+}
+
+impl Store for MemoryStore {
+    fn commit(
+        &self,
+        units: &[Unit],
+    ) -> impl Future<Output = Result<Vec<Result<EventId, Conflict>>, StoreError>> + Send {
+        let mut state = self.0.lock();
+        ready(Ok(units.iter().map(|unit| state.commit(unit)).collect()))
+    }
+
+    fn account(&self, subject: &SubjectId) -> Result<Option<(Version, Arc<Account>)>, StoreError> {
+        Ok(self.0.lock().accounts.get(subject).cloned())
+    }
+
+    fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
+        let mut table = Table::default();
+        for (_, event) in self.0.lock().events() {
+            let report = &event.report;
+            let counts = report.subject.levels().any(|level| level == *subject);
+            if counts && span.contains(report.occurred_at) {
+                table
+                    .add(&report.provider, report.model.as_ref(), &Totals::of_event(event))
+                    .map_err(|error| StoreError(error.to_string()))?;
+            }
+        }
+        Ok(table)
+    }
+
+    fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError> {
+        let state = self.0.lock();
+        let open = state.reservations.values().filter(|reservation| {
+            reservation.outcome == Outcome::Open && reservation.call.subject.root() == *root
+        });
+        Ok(open.cloned().collect())
+    }
+
+    fn reservation(&self, id: ReservationId) -> Result<Option<Arc<Reservation>>, StoreError> {
+        Ok(self.0.lock().reservations.get(&id).cloned())
+    }
+
+    fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
+        let state = self.0.lock();
+        let found = state.events().find(|(at, _)| *at == id.block && id.index == 0);
+        Ok(found.map(|(_, event)| event.clone()))
+    }
+
+    fn event_by_key(
+        &self,
+        subject: &SubjectPath,
+        key: &EventKey,
+    ) -> Result<Option<EventId>, StoreError> {
+        let state = self.0.lock();
+        let found = state.events().find(|(_, event)| {
+            event.report.subject == *subject && event.report.key.as_ref() == Some(key)
+        });
+        Ok(found.map(|(block, _)| EventId { block, index: 0 }))
+    }
+
+    fn last_instant(&self) -> Timestamp {
+        let state = self.0.lock();
+        let last = state.units.iter().map(|(at, _)| *at).max();
+        last.unwrap_or(Timestamp::EPOCH)
+    }
+
+    fn maintain(&self, forget_before: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.0.lock();
+        state.reservations.retain(|_, reservation| reservation.created_at >= forget_before);
+        Ok(())
+    }
+}

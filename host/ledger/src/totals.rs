@@ -1,0 +1,165 @@
+//! What was used, added up.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::{Amount, Meter, ModelId, ProviderId, QuantityName, Quota, Usage, Usd};
+
+use crate::event::Event;
+
+/// Sums over events, or over holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub events: u64,
+    /// Events with a status code of 400 or above, or an error.
+    pub failed: u64,
+    /// Events that nobody priced.
+    pub unpriced: u64,
+    /// Events that state a response time, and the sum of those, in milliseconds.
+    pub timed: u64,
+    pub response_time_ms: u64,
+    pub cost: Usd,
+    /// In the order of their names.
+    quantities: Vec<(QuantityName, u64)>,
+}
+
+/// A sum passed what can be counted exactly: 2⁶⁴ − 1, or 1.7 × 10²⁰ USD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a total is too large to be counted exactly")]
+pub struct Overflow;
+
+impl Totals {
+    /// What one event adds.
+    pub fn of_event(event: &Event) -> Self {
+        let report = &event.report;
+        Self {
+            events: 1,
+            failed: u64::from(report.failed()),
+            unpriced: u64::from(report.cost.is_none()),
+            timed: u64::from(report.response_time_ms.is_some()),
+            response_time_ms: report.response_time_ms.unwrap_or(0),
+            ..Self::of_usage(&report.usage, report.cost)
+        }
+    }
+
+    /// What a hold takes.
+    pub fn of_usage(usage: &Usage, cost: Option<Usd>) -> Self {
+        let quantities = usage.iter().map(|(name, amount)| (name.clone(), amount)).collect();
+        Self { cost: cost.unwrap_or_default(), quantities, ..Self::default() }
+    }
+
+    pub fn add(&mut self, other: &Self) -> Result<(), Overflow> {
+        let sum = |a: u64, b: u64| a.checked_add(b).ok_or(Overflow);
+        self.events = sum(self.events, other.events)?;
+        self.failed = sum(self.failed, other.failed)?;
+        self.unpriced = sum(self.unpriced, other.unpriced)?;
+        self.timed = sum(self.timed, other.timed)?;
+        self.response_time_ms = sum(self.response_time_ms, other.response_time_ms)?;
+        self.cost = self.cost.checked_add(other.cost).ok_or(Overflow)?;
+        for (name, amount) in &other.quantities {
+            match self.quantities.binary_search_by(|(own, _)| own.cmp(name)) {
+                Ok(at) => self.quantities[at].1 = sum(self.quantities[at].1, *amount)?,
+                Err(at) => self.quantities.insert(at, (name.clone(), *amount)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was added before.
+    pub fn subtract(&mut self, other: &Self) {
+        self.cost = self.cost.checked_sub(other.cost).unwrap_or_default();
+        for (name, amount) in &other.quantities {
+            if let Ok(at) = self.quantities.binary_search_by(|(own, _)| own.cmp(name)) {
+                self.quantities[at].1 = self.quantities[at].1.saturating_sub(*amount);
+            }
+        }
+        self.quantities.retain(|(_, amount)| *amount > 0);
+    }
+
+    pub fn quantity(&self, name: &str) -> u64 {
+        let at = self.quantities.binary_search_by(|(own, _)| own.as_str().cmp(name));
+        at.map_or(0, |at| self.quantities[at].1)
+    }
+
+    /// Input and output tokens together.
+    pub fn tokens(&self) -> u64 {
+        self.quantity("input_tokens").saturating_add(self.quantity("output_tokens"))
+    }
+
+    /// What a quota on this meter counts.
+    pub fn read(&self, meter: &Meter) -> Amount {
+        match meter {
+            Meter::Tokens => self.tokens().into(),
+            Meter::Cost => self.cost.0,
+            Meter::Quantity(name) => self.quantity(name.as_str()).into(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events == 0 && self.cost == Usd::ZERO && self.quantities.is_empty()
+    }
+}
+
+/// Totals by provider and model: what any quota can be read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table(Vec<Cell>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    pub provider: ProviderId,
+    pub model: Option<ModelId>,
+    pub totals: Totals,
+}
+
+impl Table {
+    pub fn add(
+        &mut self,
+        provider: &ProviderId,
+        model: Option<&ModelId>,
+        totals: &Totals,
+    ) -> Result<(), Overflow> {
+        match self.find(provider, model) {
+            Ok(at) => self.0[at].totals.add(totals),
+            Err(at) => {
+                let (provider, model) = (provider.clone(), model.cloned());
+                self.0.insert(at, Cell { provider, model, totals: totals.clone() });
+                Ok(())
+            }
+        }
+    }
+
+    pub fn add_all(&mut self, other: &Self) -> Result<(), Overflow> {
+        let mut cells = other.0.iter();
+        cells.try_for_each(|cell| self.add(&cell.provider, cell.model.as_ref(), &cell.totals))
+    }
+
+    /// Takes back what was added before.
+    pub fn subtract(&mut self, provider: &ProviderId, model: Option<&ModelId>, totals: &Totals) {
+        if let Ok(at) = self.find(provider, model) {
+            self.0[at].totals.subtract(totals);
+            if self.0[at].totals.is_empty() {
+                self.0.remove(at);
+            }
+        }
+    }
+
+    /// What a quota counts of this.
+    pub fn read(&self, quota: &Quota) -> Amount {
+        self.0
+            .iter()
+            .filter(|cell| quota.covers(&cell.provider, cell.model.as_ref()))
+            .fold(Amount::ZERO, |sum, cell| sum.saturating_add(cell.totals.read(&quota.meter)))
+    }
+
+    pub fn cells(&self) -> &[Cell] {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn find(&self, provider: &ProviderId, model: Option<&ModelId>) -> Result<usize, usize> {
+        self.0.binary_search_by(|cell| {
+            cell.provider.cmp(provider).then_with(|| cell.model.as_ref().cmp(&model))
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! What every store must do. The store in memory is the reference.
+
+use std::sync::Arc;
+
+use tollgate_domain::Window;
+use tollgate_ledger::store::Store;
+use tollgate_ledger::store::memory::MemoryStore;
+use tollgate_ledger::store::sled::SledStore;
+use tollgate_ledger::{Ledger, LedgerError, Period, State};
+
+use crate::support::*;
+
+/// Runs a promise on every store.
+macro_rules! on_every_store {
+    ($($(#[$doc:meta])* async fn $name:ident($store:ident: Arc<impl Store>) $body:block)*) => {$(
+        $(#[$doc])*
+        mod $name {
+            use super::*;
+
+            async fn promise($store: Arc<impl Store>) $body
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_memory() {
+                promise(Arc::new(MemoryStore::default())).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn in_sled() {
+                let folder = tempfile::tempdir().unwrap();
+                promise(Arc::new(SledStore::open(folder.path()).unwrap())).await;
+            }
+        }
+    )*};
+}
+
+on_every_store! {
+    async fn an_event_with_a_known_name_is_recorded_once(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let first = record(&ledger, &plans, &report("ann", Some("e1"), 5, now), now).await.unwrap();
+        let again = record(&ledger, &plans, &report("ann", Some("e1"), 5, now), now).await.unwrap();
+        assert_eq!((first.duplicate, again.duplicate), (false, true));
+        assert_eq!((first.id, &first.event), (again.id, &again.event));
+
+        let other = record(&ledger, &plans, &report("ann", Some("e1"), 6, now), now).await;
+        assert!(matches!(other, Err(LedgerError::Contradiction)));
+        let elsewhere = record(&ledger, &plans, &report("bob", Some("e1"), 6, now), now).await;
+        assert!(!elsewhere.unwrap().duplicate, "names are each subject's own");
+        assert_eq!(tokens(&used(&ledger, &plans, "ann", Period::Current, now).await), 5);
+    }
+
+    async fn an_event_is_found_by_either_of_its_names(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let named = record(&ledger, &plans, &report("ann", Some("e1"), 5, now), now).await.unwrap();
+        let nameless = record(&ledger, &plans, &report("ann", None, 6, now), now).await.unwrap();
+        for (name, event) in [("e1", &named), (&nameless.id.to_string(), &nameless)] {
+            let found = ledger.event(&subject("ann"), name).unwrap().unwrap();
+            assert_eq!((found.id, &found.event), (event.id, &event.event));
+        }
+        let of_another = ledger.event(&subject("bob"), &nameless.id.to_string()).unwrap();
+        assert!(of_another.is_none(), "an event is its subject's alone");
+    }
+
+    async fn a_reservation_goes_from_held_to_one_end(store: Arc<impl Store>) {
+        let (ledger, now) = (Ledger::open(store).unwrap(), noon());
+        let plans = book(vec![plan("free", vec![quota("calls", "calls", Window::Month, "10")])]);
+        let state = |id| ledger.reservation(id).unwrap().unwrap().state(now);
+        let hold = async || {
+            let reserved = reserve(&ledger, &plans, "ann", 5, 5 * MINUTES, now).await;
+            reserved.reservation.unwrap().id
+        };
+
+        let released = hold().await;
+        assert_eq!(state(released), State::Held);
+        ledger.release(released, now).await.unwrap();
+        ledger.release(released, now).await.unwrap();
+        assert_eq!(state(released), State::Released);
+        let late = report("ann", None, 5, now);
+        let settling = ledger.settle(released, &late, &plans, now, |_| vec![]).await;
+        assert!(matches!(settling, Err(LedgerError::ReservationReleased)));
+
+        let settled = hold().await;
+        let settle = async |tokens| {
+            let report = report("ann", None, tokens, now);
+            ledger.settle(settled, &report, &plans, now, |_| vec![]).await
+        };
+        let (first, again) = (settle(7).await.unwrap(), settle(7).await.unwrap());
+        assert_eq!((first.id, first.duplicate, again.duplicate), (again.id, false, true));
+        assert!(matches!(settle(8).await, Err(LedgerError::Contradiction)));
+        assert!(matches!(
+            ledger.release(settled, now).await,
+            Err(LedgerError::ReservationSettled)
+        ));
+        assert_eq!(state(settled), State::Settled);
+        let usage = used(&ledger, &plans, "ann", Period::Current, now).await;
+        assert_eq!((tokens(&usage), usage.quotas[0].used, usage.quotas[0].reserved), (
+            7,
+            1.into(),
+            0.into()
+        ));
+    }
+
+    async fn a_late_event_counts_in_the_period_it_occurred_in(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let december = at("2024-12-31T23:59:59Z");
+        record(&ledger, &plans, &report("ann", None, 5, december), now).await.unwrap();
+        record(&ledger, &plans, &report("ann", None, 7, now), now).await.unwrap();
+        let of = |period: &str| Period::Of(period.parse().unwrap());
+        for (period, expected) in [
+            (of("2024-12"), 5),
+            (of("2025-01"), 7),
+            (Period::Current, 7),
+            (Period::AllTime, 12),
+            (of("2024-11"), 0),
+        ] {
+            let usage = used(&ledger, &plans, "ann", period.clone(), now).await;
+            assert_eq!(tokens(&usage), expected, "{period:?}");
+        }
+    }
+
+    async fn a_quota_that_appears_later_counts_what_was_used_before(store: Arc<impl Store>) {
+        let (ledger, now) = (Ledger::open(store).unwrap(), noon());
+        let plans = book(vec![
+            plan("free", vec![]),
+            plan("pro", vec![
+                quota("minute", "tokens", Window::Minute, "100"),
+                quota("hour", "tokens", Window::Hour, "100"),
+                quota("day", "tokens", Window::Day, "100"),
+                quota("week", "tokens", Window::Week, "100"),
+                quota("month", "tokens", Window::Month, "100"),
+                quota("lifetime", "tokens", Window::Lifetime, "100"),
+            ]),
+        ]);
+        for (time, tokens) in [
+            ("2024-12-30T12:00:00Z", 1),
+            ("2025-01-02T12:00:00Z", 2),
+            ("2025-01-14T12:00:00Z", 4),
+            ("2025-01-15T11:00:00Z", 8),
+            ("2025-01-15T12:01:00Z", 16),
+            ("2025-01-15T12:02:01Z", 32),
+        ] {
+            record(&ledger, &plans, &report("ann", None, tokens, at(time)), at(time)).await.unwrap();
+        }
+        let now = now.plus(2 * MINUTES).plus(MINUTES / 2);
+        subscribe(&ledger, &plans, "ann", "pro", now).await;
+        let usage = used(&ledger, &plans, "ann", Period::Current, now).await;
+        let counted: Vec<_> =
+            usage.quotas.iter().map(|quota| (quota.name.as_str(), quota.used.to_string())).collect();
+        let expected = [
+            ("minute", "32"),
+            ("hour", "48"),
+            ("day", "56"),
+            ("week", "60"),
+            ("month", "62"),
+            ("lifetime", "63"),
+        ];
+        assert_eq!(counted, expected.map(|(name, used)| (name, used.to_owned())));
+    }
+
+    async fn two_ledgers_on_one_store_never_share_the_last_unit(store: Arc<impl Store>) {
+        let plans = Arc::new(book(vec![plan("free", vec![
+            quota("calls", "calls", Window::Month, "25"),
+        ])]));
+        let ledgers = [store.clone(), store].map(|store| Arc::new(Ledger::open(store).unwrap()));
+        let tasks: Vec<_> = (0..40)
+            .map(|i| {
+                let (ledger, plans) = (ledgers[i % 2].clone(), plans.clone());
+                tokio::spawn(async move {
+                    reserve(&ledger, &plans, "ann", 1, 5 * MINUTES, noon()).await.decision.allowed()
+                })
+            })
+            .collect();
+        let mut granted = 0;
+        for task in tasks {
+            granted += u32::from(task.await.unwrap());
+        }
+        assert_eq!(granted, 25);
+    }
+}

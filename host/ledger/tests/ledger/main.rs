@@ -1,0 +1,12 @@
+//! What the ledger promises, on every store it can stand on.
+//!
+//! - `contract`: what a store must do, seen through the ledger
+//! - `exactness`: no two callers share the last unit
+//! - `model`: random histories, audited by a naive model
+//! - `recovery`: what is acknowledged survives a restart
+
+mod contract;
+mod exactness;
+mod model;
+mod recovery;
+mod support;

@@ -1,0 +1,239 @@
+//! Random histories, audited by a model that keeps a list of everything and adds it up anew
+//! for each question.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tollgate_domain::{Calendar, PlanBook, SubjectPath, Timestamp, Window};
+use tollgate_ledger::store::sled::SledStore;
+use tollgate_ledger::{Ledger, Period, ReservationId};
+
+use crate::support::*;
+
+const PATHS: [&str; 4] = ["acme", "acme/ann", "acme/bob", "zoe"];
+const PLANS: [&str; 2] = ["small", "large"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve { path: usize, tokens: u64, seconds: u64 },
+    Settle { which: usize, tokens: u64 },
+    Release { which: usize },
+    Record { path: usize, tokens: u64, minutes_ago: u32 },
+    Subscribe { path: usize, plan: usize },
+    Pass { seconds: u64 },
+    Condense,
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let path = 0..PATHS.len();
+    prop_oneof![
+        5 => (path.clone(), 1..40_u64, 1..200_u64)
+            .prop_map(|(path, tokens, seconds)| Step::Reserve { path, tokens, seconds }),
+        4 => (any::<usize>(), 0..40_u64).prop_map(|(which, tokens)| Step::Settle { which, tokens }),
+        1 => any::<usize>().prop_map(|which| Step::Release { which }),
+        3 => (path.clone(), 0..40_u64, prop_oneof![Just(0), 0..3_000_u32])
+            .prop_map(|(path, tokens, minutes_ago)| Step::Record { path, tokens, minutes_ago }),
+        1 => (path, 0..PLANS.len()).prop_map(|(path, plan)| Step::Subscribe { path, plan }),
+        3 => prop_oneof![1..90_u64, 600..90_000_u64].prop_map(|seconds| Step::Pass { seconds }),
+        1 => Just(Step::Condense),
+        1 => Just(Step::Restart),
+    ]
+}
+
+fn plans() -> PlanBook {
+    book(vec![
+        plan(
+            PLANS[0],
+            vec![
+                quota("minute_calls", "calls", Window::Minute, "4"),
+                quota("day_tokens", "tokens", Window::Day, "150"),
+            ],
+        ),
+        plan(
+            PLANS[1],
+            vec![
+                quota("hour_calls", "calls", Window::Hour, "8"),
+                quota("month_cost", "cost", Window::Month, "0.500"),
+                quota("lifetime_tokens", "tokens", Window::Lifetime, "900"),
+            ],
+        ),
+    ])
+}
+
+struct Hold {
+    id: ReservationId,
+    path: SubjectPath,
+    tokens: u64,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    ended: bool,
+}
+
+struct Model {
+    now: Timestamp,
+    plans: PlanBook,
+    assigned: Vec<(String, String)>,
+    holds: Vec<Hold>,
+    events: Vec<(SubjectPath, u64, Timestamp)>,
+}
+
+impl Model {
+    /// The plan of each level, the widest first.
+    fn levels(&self, path: &SubjectPath) -> Vec<(SubjectPath, Option<String>)> {
+        let own = |level: &SubjectPath| {
+            let mut assigned = self.assigned.iter().rev();
+            assigned.find(|(path, _)| path == level.as_str()).map(|(_, plan)| plan.clone())
+        };
+        let mut levels: Vec<_> = path.levels().map(|level| (level.clone(), own(&level))).collect();
+        if levels.iter().all(|(_, plan)| plan.is_none()) {
+            levels[0].1 = Some(PLANS[0].to_owned());
+        }
+        levels
+    }
+
+    /// Used and reserved tokens and calls of a level, in the window that contains now.
+    fn sums(&self, level: &SubjectPath, window: Window) -> [(u64, u64); 2] {
+        let span = window.span(self.now, &Calendar::default());
+        let beneath = |path: &SubjectPath| path.levels().any(|l| l == *level);
+        let used: Vec<_> = self
+            .events
+            .iter()
+            .filter(|(path, _, at)| beneath(path) && span.contains(*at))
+            .map(|(_, tokens, _)| *tokens)
+            .collect();
+        let held: Vec<_> = self
+            .holds
+            .iter()
+            .filter(|hold| !hold.ended && hold.expires_at > self.now)
+            .filter(|hold| beneath(&hold.path) && span.contains(hold.created_at))
+            .map(|hold| hold.tokens)
+            .collect();
+        let sum = |list: &[u64]| (list.iter().sum(), list.len() as u64);
+        [sum(&used), sum(&held)]
+    }
+
+    fn fits(&self, path: &SubjectPath, tokens: u64) -> bool {
+        self.levels(path).iter().all(|(level, plan)| {
+            let total = |window| {
+                let [used, held] = self.sums(level, window);
+                (used.0 + held.0 + tokens, used.1 + held.1 + 1)
+            };
+            match plan.as_deref() {
+                Some("small") => total(Window::Minute).1 <= 4 && total(Window::Day).0 <= 150,
+                Some("large") => {
+                    total(Window::Hour).1 <= 8
+                        && total(Window::Month).0 <= 500
+                        && total(Window::Lifetime).0 <= 900
+                }
+                _ => true,
+            }
+        })
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    ledger: Option<Ledger<SledStore>>,
+    model: Model,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Some(Ledger::open(Arc::new(SledStore::open(folder.path()).unwrap())).unwrap());
+        let (now, plans) = (at("2025-01-30T22:59:30Z"), plans());
+        let model = Model { now, plans, assigned: vec![], holds: vec![], events: vec![] };
+        Self { folder, ledger, model }
+    }
+
+    async fn take(&mut self, step: Step) {
+        let model = &mut self.model;
+        let ledger = self.ledger.as_ref().unwrap();
+        let now = model.now;
+        match step {
+            Step::Reserve { path, tokens, seconds } => {
+                let lifetime = Duration::from_secs(seconds);
+                let (path, expected) = (PATHS[path], model.fits(&subject(PATHS[path]), tokens));
+                let got = reserve(ledger, &model.plans, path, tokens, lifetime, now).await;
+                assert_eq!(got.reservation.is_some(), expected, "{path} asks {tokens}: {got:?}");
+                model.holds.extend(got.reservation.map(|hold| Hold {
+                    id: hold.id,
+                    path: subject(path),
+                    tokens,
+                    created_at: now,
+                    expires_at: now.plus(lifetime),
+                    ended: false,
+                }));
+            }
+            Step::Settle { which, tokens } if !model.holds.is_empty() => {
+                let at = which % model.holds.len();
+                let hold = &mut model.holds[at];
+                let report = report(hold.path.as_str(), None, tokens, hold.created_at);
+                let settled = ledger.settle(hold.id, &report, &model.plans, now, |_| vec![]).await;
+                assert_eq!(settled.is_ok_and(|s| !s.duplicate), !hold.ended);
+                if !std::mem::replace(&mut hold.ended, true) {
+                    model.events.push((hold.path.clone(), tokens, hold.created_at));
+                }
+            }
+            Step::Release { which } if !model.holds.is_empty() => {
+                let at = which % model.holds.len();
+                // Releasing what was settled is refused; the model need not know which it was.
+                let _ = ledger.release(model.holds[at].id, now).await;
+                model.holds[at].ended = true;
+            }
+            Step::Settle { .. } | Step::Release { .. } => {}
+            Step::Record { path, tokens, minutes_ago } => {
+                let occurred_at = now.minus(minutes_ago * MINUTES);
+                let report = report(PATHS[path], None, tokens, occurred_at);
+                record(ledger, &model.plans, &report, now).await.unwrap();
+                model.events.push((subject(PATHS[path]), tokens, occurred_at));
+            }
+            Step::Subscribe { path, plan } => {
+                subscribe(ledger, &model.plans, PATHS[path], PLANS[plan], now).await;
+                model.assigned.push((PATHS[path].to_owned(), PLANS[plan].to_owned()));
+            }
+            Step::Pass { seconds } => model.now = now.plus(Duration::from_secs(seconds)),
+            Step::Condense => ledger.tick(now).unwrap(),
+            Step::Restart => {
+                self.ledger = None;
+                let store = SledStore::open(self.folder.path()).unwrap();
+                self.ledger = Some(Ledger::open(Arc::new(store)).unwrap());
+            }
+        }
+    }
+
+    async fn audit(&self) {
+        let (model, ledger) = (&self.model, self.ledger.as_ref().unwrap());
+        for path in PATHS {
+            for (period, window) in
+                [(Period::Current, Window::Month), (Period::AllTime, Window::Lifetime)]
+            {
+                let usage = used(ledger, &model.plans, path, period, model.now).await;
+                let [(expected, _), _] = model.sums(&subject(path), window);
+                assert_eq!(tokens(&usage), expected, "{path}, {window}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_gives_the_answers_of_the_naive_model(
+        steps in prop::collection::vec(step(), 1..70)
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new();
+            for step in steps {
+                world.take(step).await;
+            }
+            world.audit().await;
+            world.take(Step::Restart).await;
+            world.audit().await;
+        });
+    }
+}

@@ -1,0 +1,104 @@
+//! What is acknowledged survives a restart, whatever was condensed before it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tollgate_domain::{PlanBook, Window};
+use tollgate_ledger::store::sled::SledStore;
+use tollgate_ledger::{Ledger, Period, State};
+
+use crate::support::*;
+
+fn open(folder: &Path) -> Ledger<SledStore> {
+    Ledger::open(Arc::new(SledStore::open(folder).unwrap())).unwrap()
+}
+
+fn plans() -> PlanBook {
+    book(vec![
+        plan("free", vec![quota("calls", "calls", Window::Minute, "3")]),
+        plan("pro", vec![quota("tokens", "tokens", Window::Month, "1000")]),
+    ])
+}
+
+/// Restarts with and without the rows that a clean end would have written.
+async fn restart(ledger: Ledger<SledStore>, folder: &Path, clean: bool) -> Ledger<SledStore> {
+    if clean {
+        ledger.close(noon()).unwrap();
+    }
+    drop(ledger);
+    open(folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_changes_no_answer() {
+    for clean in [true, false] {
+        let (folder, now) = (tempfile::tempdir().unwrap(), noon());
+        let mut ledger = open(folder.path());
+        let plans = plans();
+        subscribe(&ledger, &plans, "acme", "pro", now).await;
+        let first = report("acme/ann", Some("e1"), 300, now);
+        let recorded = record(&ledger, &plans, &first, now).await.unwrap();
+        let hold =
+            reserve(&ledger, &plans, "acme/bob", 500, MINUTES, now).await.reservation.unwrap();
+
+        for round in 0..3 {
+            ledger = restart(ledger, folder.path(), clean).await;
+            let again = record(&ledger, &plans, &first, now).await.unwrap();
+            assert_eq!((again.duplicate, again.id), (true, recorded.id), "round {round}");
+            let acme = used(&ledger, &plans, "acme", Period::Current, now).await;
+            assert_eq!(tokens(&acme), 300);
+            assert_eq!((acme.quotas[0].used, acme.quotas[0].reserved), (300.into(), 500.into()));
+            let more = reserve(&ledger, &plans, "acme/ann", 201, MINUTES, now).await;
+            assert!(!more.decision.allowed(), "the hold is still held");
+        }
+        let settling = report("acme/bob", None, 600, now);
+        ledger.settle(hold.id, &settling, &plans, now, |_| vec![]).await.unwrap();
+        ledger = restart(ledger, folder.path(), clean).await;
+        assert_eq!(ledger.reservation(hold.id).unwrap().unwrap().state(now), State::Settled);
+        let again = ledger.settle(hold.id, &settling, &plans, now, |_| vec![]).await.unwrap();
+        assert!(again.duplicate);
+        assert_eq!(tokens(&used(&ledger, &plans, "acme", Period::Current, now).await), 900);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_amid_a_minute_forgets_nothing_of_it() {
+    for clean in [true, false] {
+        let (folder, now) = (tempfile::tempdir().unwrap(), noon());
+        let (mut ledger, plans) = (open(folder.path()), plans());
+        for granted in [true, true, true, false] {
+            let call = report("ann", None, 1, now);
+            let reserved = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await;
+            assert_eq!(reserved.reservation.is_some(), granted);
+            if let Some(hold) = reserved.reservation {
+                ledger.settle(hold.id, &call, &plans, now, |_| vec![]).await.unwrap();
+            }
+            ledger = restart(ledger, folder.path(), clean).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_ledger_on_the_same_folder_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path());
+    let error = SledStore::open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("another process"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reservations_are_forgotten_after_eight_days_and_not_before() {
+    let (folder, now) = (tempfile::tempdir().unwrap(), noon());
+    let (ledger, plans) = (open(folder.path()), plans());
+    let settled = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
+    let report = report("ann", None, 1, now);
+    ledger.settle(settled, &report, &plans, now, |_| vec![]).await.unwrap();
+    let expired = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
+    for (days, known) in [(7, true), (9, false)] {
+        ledger.tick(now.plus(days * 24 * 60 * MINUTES)).unwrap();
+        for id in [settled, expired] {
+            assert_eq!(ledger.reservation(id).unwrap().is_some(), known, "after {days} days");
+        }
+    }
+    assert_eq!(tokens(&used(&ledger, &plans, "ann", Period::AllTime, now).await), 1);
+}

@@ -1,0 +1,164 @@
+//! Plans, calls and reports in a few words.
+
+use std::time::Duration;
+
+use tollgate_domain::{
+    Amount, Call, Meter, Mode, Plan, PlanBook, Quota, SubjectPath, Timestamp, Usage, Usd, Window,
+};
+use tollgate_ledger::store::Store;
+use tollgate_ledger::{
+    Ask, Fingerprint, Ledger, LedgerError, Period, PeriodUsage, Recorded, Report, Reserved,
+    SubscriptionChange,
+};
+
+pub const MINUTES: Duration = Duration::from_secs(60);
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub fn noon() -> Timestamp {
+    at("2025-01-15T12:00:00Z")
+}
+
+pub fn quota(name: &str, meter: &str, window: Window, limit: &str) -> Quota {
+    Quota {
+        name: name.parse().unwrap(),
+        meter: meter.parse::<Meter>().unwrap(),
+        providers: vec![],
+        models: vec![],
+        window,
+        limit: Some(limit.parse().unwrap()),
+        mode: Mode::Hard,
+        grace_percent: 0,
+    }
+}
+
+pub fn plan(id: &str, quotas: Vec<Quota>) -> Plan {
+    Plan {
+        id: id.parse().unwrap(),
+        name: id.to_owned(),
+        tier: id.to_owned(),
+        description: String::new(),
+        price_monthly: Usd::ZERO,
+        price_yearly: Usd::ZERO,
+        features: vec![],
+        providers: None,
+        quotas,
+    }
+}
+
+/// A book of these plans; the first is the default.
+pub fn book(plans: Vec<Plan>) -> PlanBook {
+    let mut book = PlanBook::default();
+    for (i, plan) in plans.into_iter().enumerate() {
+        book.insert(plan, i == 0).unwrap();
+    }
+    book
+}
+
+pub fn subject(path: &str) -> SubjectPath {
+    path.parse().unwrap()
+}
+
+pub fn usage(tokens: u64) -> Usage {
+    Usage::new([("input_tokens".parse().unwrap(), tokens)]).unwrap()
+}
+
+/// A thousandth of a dollar for a token.
+pub fn price(tokens: u64) -> Usd {
+    let thousandths = rust_decimal::Decimal::from_i128_with_scale(i128::from(tokens), 3);
+    Usd(Amount::try_from(thousandths).unwrap())
+}
+
+pub fn call(path: &str, tokens: u64) -> Call {
+    Call {
+        subject: subject(path),
+        provider: "gemini".parse().unwrap(),
+        model: Some("gemini-2.5-flash".parse().unwrap()),
+        endpoint: None,
+        usage: usage(tokens),
+        max_tokens: None,
+        features: vec![],
+        service_tier: None,
+        region: None,
+        metadata: Default::default(),
+    }
+}
+
+pub fn report(path: &str, key: Option<&str>, tokens: u64, occurred_at: Timestamp) -> Report {
+    Report {
+        key: key.map(|key| key.parse().unwrap()),
+        fingerprint: Fingerprint::of(format!("{path} {tokens}").as_bytes()),
+        subject: subject(path),
+        provider: "gemini".parse().unwrap(),
+        model: Some("gemini-2.5-flash".parse().unwrap()),
+        endpoint: None,
+        method: None,
+        usage: usage(tokens),
+        cost: Some(price(tokens)),
+        cost_given: false,
+        charges: vec![],
+        response_time_ms: None,
+        status_code: None,
+        error: None,
+        request_id: None,
+        metadata: Default::default(),
+        occurred_at,
+        revision: "r1".into(),
+    }
+}
+
+pub async fn reserve<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    path: &str,
+    tokens: u64,
+    time_to_live: Duration,
+    now: Timestamp,
+) -> Reserved {
+    let call = call(path, tokens);
+    let ask = Ask { call: &call, cost: Some(price(tokens)), plans, revision: "r1" };
+    ledger.reserve(&ask, time_to_live, now, |_| Default::default()).await.unwrap()
+}
+
+pub async fn record<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    report: &Report,
+    now: Timestamp,
+) -> Result<Recorded, LedgerError> {
+    ledger.record(report, plans, now, |_| vec![]).await
+}
+
+pub async fn subscribe<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    path: &str,
+    plan: &str,
+    now: Timestamp,
+) {
+    let change = SubscriptionChange {
+        plan: plan.parse().unwrap(),
+        billing_cycle: None,
+        timezone: None,
+        anchor_day: None,
+        status: None,
+    };
+    ledger.subscribe(&subject(path), &change, plans, now).await.unwrap();
+}
+
+pub async fn used<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    path: &str,
+    period: Period,
+    now: Timestamp,
+) -> PeriodUsage {
+    ledger.usage(&subject(path), &period, plans, now).await.unwrap()
+}
+
+/// The tokens in a usage.
+pub fn tokens(usage: &PeriodUsage) -> u64 {
+    usage.table.cells().iter().map(|cell| cell.totals.tokens()).sum()
+}
