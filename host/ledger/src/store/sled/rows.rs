@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +28,9 @@ const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Rows written in one go behind the commits: few enough that no commit waits long for them.
 const BATCH_ROWS: usize = 256;
+
+/// How long to wait for the lock: sled's own threads hold it a moment beyond their end.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 pub struct Rows {
     tree: sled::Db,
@@ -91,13 +95,9 @@ impl Rows {
             StoreError(format!("cannot open the data in {}: {error}", folder.display()))
         };
         std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-        // Every commit is flushed as it is made: no thread need do it behind it.
-        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
-        let tree = config.flush_every_ms(None).open().map_err(|error| match &error {
-            sled::Error::Io(io) if io.kind() == io::ErrorKind::Other => {
-                failed(&format_args!("{io} (is another process using it?)"))
-            }
-            _ => failed(&error),
+        let tree = open_tree(folder).map_err(|error| match is_locked(&error) {
+            true => failed(&"another process is using it"),
+            false => failed(&error),
         })?;
         let file = File::open(folder.join("db")).map_err(|error| failed(&error))?;
         let sync = |path: &Path| File::open(path)?.sync_all();
@@ -277,6 +277,26 @@ impl Rows {
         self.tree.flush()?;
         self.file.sync_data().map_err(|error| StoreError(format!("cannot sync the data: {error}")))
     }
+}
+
+/// Opens sled, waiting a little for a process that is just ending.
+fn open_tree(folder: &Path) -> sled::Result<sled::Db> {
+    // Every commit is flushed as it is made: no thread need do it behind it.
+    let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    let patience = Instant::now();
+    loop {
+        match config.open() {
+            Err(error) if is_locked(&error) && patience.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(LOCK_PATIENCE / 50);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// sled reports a lock that somebody else holds as an I/O error of no particular kind.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(io) if io.kind() == io::ErrorKind::Other)
 }
 
 /// Writes rows a batch at a time.
