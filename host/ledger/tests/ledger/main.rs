@@ -5,6 +5,8 @@
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
 
+#![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
+
 mod contract;
 mod exactness;
 mod model;

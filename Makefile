@@ -1,0 +1,40 @@
+# What a newcomer needs is `make run` and `make test`; the rest is for those who stay.
+
+TOLLGATE := target/release/tollgate
+LISTEN ?= 127.0.0.1:8080
+export TOLLGATE
+
+.PHONY: run build plugins test bench lint wasm-target
+
+run: build
+	@echo
+	@echo "Worth trying, from another terminal:"
+	@echo
+	@echo "  curl -s $(LISTEN)/api/subscription/plans"
+	@echo "  curl -s $(LISTEN)/v1/check -H 'content-type: application/json' -d '{\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}'"
+	@echo "  curl -s $(LISTEN)/v1/usage -H 'content-type: application/json' -d '{\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}'"
+	@echo
+	@exec $(TOLLGATE) serve --listen $(LISTEN)
+
+## The service in target/release and the policies' plugins in policies/.
+build: wasm-target
+	cargo build --release --locked
+	@plugins/build.sh
+
+wasm-target:
+	@plugins/wasm-target.sh
+
+## All tests: the plugins' rules natively, the crates', and the program as a black box.
+test: build
+	cargo test --manifest-path plugins/Cargo.toml --workspace --locked
+	cargo test --release --workspace --locked
+
+bench: build
+	cargo bench --workspace --locked
+
+## Formatting and clippy, guests included, warnings denied.
+lint: wasm-target
+	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path plugins/Cargo.toml
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path plugins/Cargo.toml --workspace --all-targets --locked -- -D warnings
