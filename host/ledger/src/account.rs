@@ -51,10 +51,19 @@ impl Account {
         self.subscription.as_ref().map_or_else(Calendar::default, |s| s.calendar)
     }
 
-    /// What was used in this span; `None` where it has not been added up yet.
-    pub fn tally(&self, window: Window, span: &Span) -> Option<&Table> {
-        let tally = self.tallies.iter().find(|tally| tally.window == window && tally.span == *span);
-        tally.map(|tally| &tally.table)
+    /// What was used in the window of this length that contains `at`; `None` where that has not
+    /// been added up yet.
+    pub fn tally(&self, window: Window, at: Timestamp) -> Option<&Tally> {
+        self.tallies.iter().find(|tally| tally.window == window && tally.span.contains(at))
+    }
+
+    /// Changes the subscription. What was used stays used; where windows begin elsewhere now,
+    /// they are added up anew.
+    pub fn subscribe(&mut self, subscription: Subscription) {
+        if subscription.calendar != self.calendar() {
+            self.tallies.retain(|tally| tally.window == Window::Lifetime);
+        }
+        self.subscription = Some(subscription);
     }
 
     /// Keeps a tally from now on.
@@ -122,7 +131,7 @@ impl Account {
         match change {
             Change::Settled { event, .. } | Change::Recorded(event) => self.record(own, event),
             Change::Subscribed { subscription, .. } => {
-                self.subscription = Some(subscription.clone());
+                self.subscribe(subscription.clone());
                 Ok(())
             }
             Change::Reserved(_) | Change::Released(_) => Ok(()),

@@ -43,16 +43,13 @@ impl<S: Store> Ledger<S> {
             let subscription = root.subscription(subject, plans, now);
             let account = root.account(subject).cloned().unwrap_or_default();
             let calendar = account.calendar();
-            let (window, span) = match period {
-                Period::AllTime => (Window::Lifetime, Some(Window::Lifetime.span(now, &calendar))),
-                Period::Current => (Window::Month, Some(Window::Month.span(now, &calendar))),
-                Period::Of(period) => (Window::Month, calendar.period_span(period)),
-            };
-            let table = match span {
-                None => Table::default(),
-                Some(span) => match account.tally(window, &span) {
-                    Some(table) => table.clone(),
-                    None => self.store.used(subject, &span)?,
+            let in_account = |window| account.tally(window, now).map(|tally| tally.table.clone());
+            let table = match period {
+                Period::AllTime => in_account(Window::Lifetime).unwrap_or_default(),
+                Period::Current => in_account(Window::Month).unwrap_or_default(),
+                Period::Of(period) => match calendar.period_span(period) {
+                    Some(span) => self.store.used(subject, &span)?,
+                    None => Table::default(),
                 },
             };
             Ok(Step::Done(PeriodUsage {

@@ -102,7 +102,8 @@ impl Root {
         for subject in path.levels() {
             self.load_level(store, &subject)?;
         }
-        let terms: Vec<_> = self.terms(path, book).collect();
+        let terms: Vec<_> =
+            self.terms(path, book).map(|(subject, _, terms)| (subject, terms)).collect();
         for (subject, terms) in terms {
             let calendar = terms.calendar();
             self.add_up(store, &subject, Window::Month, &calendar, now)?;
@@ -179,8 +180,7 @@ impl Root {
         now: Timestamp,
     ) -> Unit {
         if let Some(level) = self.levels.get_mut(&subject) {
-            let account = Arc::make_mut(&mut level.account);
-            account.subscription = Some(subscription.clone());
+            Arc::make_mut(&mut level.account).subscribe(subscription.clone());
         }
         self.touch(now, Change::Subscribed { subject, subscription }, None)
     }
@@ -263,11 +263,11 @@ impl Root {
         calendar: &Calendar,
         now: Timestamp,
     ) -> Result<(), NotReady> {
-        let span = window.span(now, calendar);
         let Some(level) = self.levels.get_mut(subject) else { return Ok(()) };
-        if level.account.tally(window, &span).is_some() {
+        if level.account.tally(window, now).is_some() {
             return Ok(());
         }
+        let span = window.span(now, calendar);
         let table = match window {
             Window::Minute => level.account.recent_minute(&span),
             _ if level.version == 0 => Default::default(),

@@ -8,7 +8,8 @@ use tollgate_domain::{
     Subscription, Timestamp, Usd,
 };
 
-use super::Root;
+use super::{Level, Root};
+use crate::account::Account;
 use crate::event::Report;
 
 /// What a report does to the quotas it counts in.
@@ -39,11 +40,11 @@ impl Root {
         at: Timestamp,
     ) -> Snapshot {
         let touches = |quota: &&Quota| quota.covers(&call.provider, call.model.as_ref());
-        let levels = self.terms(&call.subject, book).map(|(subject, terms)| {
+        let levels = self.terms(&call.subject, book).map(|(subject, level, terms)| {
             let quotas = terms.quotas().iter().filter(touches);
             let quotas = quotas.map(|quota| {
                 let requested = quota.meter.measure(&call.usage, cost);
-                self.standing(&subject, quota, requested, &terms, at)
+                level.standing(quota, requested, at)
             });
             let quotas = quotas.collect();
             LevelState {
@@ -60,9 +61,8 @@ impl Root {
 
     /// Where one level stands, on all its quotas.
     pub fn quotas(&self, subject: &SubjectId, book: &PlanBook, at: Timestamp) -> Vec<QuotaState> {
-        let Some((_, terms)) = self.terms(subject, book).last() else { return vec![] };
-        let standing = |quota| self.standing(subject, quota, None, &terms, at);
-        terms.quotas().iter().map(standing).collect()
+        let Some((_, level, terms)) = self.terms(subject, book).last() else { return vec![] };
+        terms.quotas().iter().map(|quota| level.standing(quota, None, at)).collect()
     }
 
     /// The plan in force for a level: its own, or else that of the nearest level above, or else
@@ -74,102 +74,110 @@ impl Root {
         now: Timestamp,
     ) -> Option<Subscription> {
         let levels: Vec<_> = self.terms(subject, book).collect();
-        levels.into_iter().rev().find_map(|(_, terms)| terms.in_force(now))
+        levels.into_iter().rev().find_map(|(_, _, terms)| terms.in_force(now))
     }
 
     /// What a report does to the quotas it counts in, in the windows that have not passed.
     pub fn effect(&self, report: &Report, book: &PlanBook, now: Timestamp) -> Effect {
-        let calendars = self.terms(&report.subject, book).filter(|(_, terms)| terms.plan.is_some());
-        let calendar = calendars.map(|(_, terms)| terms.calendar()).next().unwrap_or_default();
+        let levels: Vec<_> = self.terms(&report.subject, book).collect();
+        let calendar = levels.iter().find(|(_, _, terms)| terms.plan.is_some());
+        let calendar = calendar.map_or_else(Calendar::default, |(_, _, terms)| terms.calendar());
         let period = calendar.period(report.occurred_at);
         let mut effect = Effect { period, overage: false, readings: vec![], spans: vec![] };
-        for (subject, terms) in self.terms(&report.subject, book) {
-            let (Some(account), Some(plan)) = (self.account(&subject), terms.plan_id()) else {
-                continue;
-            };
+        for (subject, level, terms) in &levels {
             for quota in terms.quotas() {
-                let span = quota.window.span(now, &terms.calendar());
-                let covered = quota.covers(&report.provider, report.model.as_ref());
-                let (Some(limit), true) =
-                    (quota.limit, covered && span.contains(report.occurred_at))
-                else {
-                    continue;
-                };
-                let before =
-                    account.tally(quota.window, &span).map_or(Amount::ZERO, |t| t.read(quota));
-                let added = quota.meter.measure(&report.usage, report.cost).unwrap_or_default();
-                let after = before.saturating_add(added);
-                effect.overage |=
-                    quota.mode == Mode::Hard && after > limit.plus_percent(quota.grace_percent);
-                if limit > Amount::ZERO {
-                    effect.spans.push(span);
-                    effect.readings.push(Reading {
-                        subject: subject.clone(),
-                        plan: plan.clone(),
-                        quota: quota.name.clone(),
-                        meter: quota.meter.clone(),
-                        provider: match &quota.providers[..] {
-                            [one] => Some(one.clone()),
-                            _ => None,
-                        },
-                        window: quota.window,
-                        limit,
-                        before,
-                        after,
-                        raised: account.thresholds_raised(&quota.name, limit, span.start),
-                    });
+                if quota.covers(&report.provider, report.model.as_ref()) {
+                    effect.add(report, subject, &level.account, quota, terms, now);
                 }
             }
         }
         effect
     }
 
-    fn standing(
-        &self,
-        subject: &SubjectId,
-        quota: &Quota,
-        requested: Option<Amount>,
-        terms: &Terms,
-        at: Timestamp,
-    ) -> QuotaState {
-        let span = quota.window.span(at, &terms.calendar());
-        let level = self.levels.get(subject);
-        let used = level.and_then(|level| level.account.tally(quota.window, &span));
-        QuotaState {
-            name: quota.name.clone(),
-            mode: quota.mode,
-            window: quota.window,
-            limit: quota.limit,
-            grace_percent: quota.grace_percent,
-            used: used.map_or(Amount::ZERO, |table| table.read(quota)),
-            reserved: level.map_or(Amount::ZERO, |level| level.reserved.read(quota, &span)),
-            requested,
-            is_cost: quota.meter == Meter::Cost,
-            resets_at: span.end,
-        }
-    }
-
-    /// The terms of every level, the widest first. Where no level has a plan, the widest has
-    /// the default one.
+    /// The terms of every loaded level, the widest first. Where no level has a plan, the widest
+    /// has the default one.
     pub(super) fn terms<'a>(
         &'a self,
         path: &SubjectPath,
         book: &'a PlanBook,
-    ) -> impl Iterator<Item = (SubjectId, Terms)> + 'a {
+    ) -> impl Iterator<Item = (SubjectId, &'a Level, Terms)> {
         let subscription = |subject: &SubjectId| self.account(subject)?.subscription.as_ref();
         let levels: Vec<_> = path.levels().collect();
         let mut default = match levels.iter().any(|level| subscription(level).is_some()) {
             true => None,
             false => book.default_plan().cloned(),
         };
-        levels.into_iter().map(move |subject| {
-            let own = subscription(&subject).cloned();
+        levels.into_iter().filter_map(move |subject| {
+            let level = self.levels.get(&subject)?;
+            let own = level.account.subscription.clone();
             let plan = match &own {
                 Some(subscription) => book.get(&subscription.plan).cloned(),
                 None => default.take(),
             };
-            (subject, Terms { subscription: own, plan })
+            Some((subject, level, Terms { subscription: own, plan }))
         })
+    }
+}
+
+impl Effect {
+    /// Adds what the report does to one quota.
+    fn add(
+        &mut self,
+        report: &Report,
+        subject: &SubjectId,
+        account: &Account,
+        quota: &Quota,
+        terms: &Terms,
+        now: Timestamp,
+    ) {
+        let tally = account.tally(quota.window, now);
+        let tally = tally.filter(|tally| tally.span.contains(report.occurred_at));
+        let (Some(limit), Some(tally), Some(plan)) = (quota.limit, tally, terms.plan_id()) else {
+            return;
+        };
+        let before = tally.table.read(quota);
+        let added = quota.meter.measure(&report.usage, report.cost).unwrap_or_default();
+        let after = before.saturating_add(added);
+        let bound = limit.plus_percent(quota.grace_percent);
+        self.overage |= quota.mode == Mode::Hard && after > bound;
+        if limit == Amount::ZERO {
+            return;
+        }
+        self.spans.push(tally.span);
+        self.readings.push(Reading {
+            subject: subject.clone(),
+            plan,
+            quota: quota.name.clone(),
+            meter: quota.meter.clone(),
+            provider: match &quota.providers[..] {
+                [one] => Some(one.clone()),
+                _ => None,
+            },
+            window: quota.window,
+            limit,
+            before,
+            after,
+            raised: account.thresholds_raised(&quota.name, limit, tally.span.start),
+        });
+    }
+}
+
+impl Level {
+    /// Where a quota stands whose window is added up.
+    fn standing(&self, quota: &Quota, requested: Option<Amount>, at: Timestamp) -> QuotaState {
+        let tally = self.account.tally(quota.window, at);
+        QuotaState {
+            name: quota.name.clone(),
+            mode: quota.mode,
+            window: quota.window,
+            limit: quota.limit,
+            grace_percent: quota.grace_percent,
+            used: tally.map(|tally| tally.table.read(quota)).unwrap_or_default(),
+            reserved: tally.map(|tally| self.reserved.read(quota, &tally.span)).unwrap_or_default(),
+            requested,
+            is_cost: quota.meter == Meter::Cost,
+            resets_at: tally.and_then(|tally| tally.span.end),
+        }
     }
 }
 

@@ -4,15 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use proptest::prelude::*;
 use tollgate_domain::{Calendar, PlanBook, SubjectPath, Timestamp, Window};
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ledger, Period, ReservationId};
+use tollgate_ledger::{Ledger, Period, ReservationId, SubscriptionChange};
 
 use crate::support::*;
 
 const PATHS: [&str; 4] = ["acme", "acme/ann", "acme/bob", "zoe"];
 const PLANS: [&str; 2] = ["small", "large"];
+const CALENDARS: [Calendar; 3] = [
+    Calendar { timezone: Tz::UTC, anchor_day: 1 },
+    Calendar { timezone: Tz::America__St_Johns, anchor_day: 31 },
+    Calendar { timezone: Tz::Asia__Kathmandu, anchor_day: 15 },
+];
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -20,7 +26,7 @@ enum Step {
     Settle { which: usize, tokens: u64 },
     Release { which: usize },
     Record { path: usize, tokens: u64, minutes_ago: u32 },
-    Subscribe { path: usize, plan: usize },
+    Subscribe { path: usize, plan: usize, calendar: usize },
     Pass { seconds: u64 },
     Condense,
     Restart,
@@ -35,7 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|which| Step::Release { which }),
         3 => (path.clone(), 0..40_u64, prop_oneof![Just(0), 0..3_000_u32])
             .prop_map(|(path, tokens, minutes_ago)| Step::Record { path, tokens, minutes_ago }),
-        1 => (path, 0..PLANS.len()).prop_map(|(path, plan)| Step::Subscribe { path, plan }),
+        1 => (path, 0..PLANS.len(), 0..CALENDARS.len())
+            .prop_map(|(path, plan, calendar)| Step::Subscribe { path, plan, calendar }),
         3 => prop_oneof![1..90_u64, 600..90_000_u64].prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Condense),
         1 => Just(Step::Restart),
@@ -74,28 +81,35 @@ struct Hold {
 struct Model {
     now: Timestamp,
     plans: PlanBook,
-    assigned: Vec<(String, String)>,
+    /// Path, plan and calendar, the latest last.
+    assigned: Vec<(&'static str, &'static str, Calendar)>,
     holds: Vec<Hold>,
     events: Vec<(SubjectPath, u64, Timestamp)>,
 }
 
 impl Model {
+    fn assigned(&self, level: &SubjectPath) -> Option<(&'static str, Calendar)> {
+        let found = self.assigned.iter().rev().find(|(path, _, _)| *path == level.as_str());
+        found.map(|(_, plan, calendar)| (*plan, *calendar))
+    }
+
     /// The plan of each level, the widest first.
-    fn levels(&self, path: &SubjectPath) -> Vec<(SubjectPath, Option<String>)> {
-        let own = |level: &SubjectPath| {
-            let mut assigned = self.assigned.iter().rev();
-            assigned.find(|(path, _)| path == level.as_str()).map(|(_, plan)| plan.clone())
+    fn levels(&self, path: &SubjectPath) -> Vec<(SubjectPath, Option<&'static str>)> {
+        let own = |level: SubjectPath| {
+            let plan = self.assigned(&level).map(|(plan, _)| plan);
+            (level, plan)
         };
-        let mut levels: Vec<_> = path.levels().map(|level| (level.clone(), own(&level))).collect();
+        let mut levels: Vec<_> = path.levels().map(own).collect();
         if levels.iter().all(|(_, plan)| plan.is_none()) {
-            levels[0].1 = Some(PLANS[0].to_owned());
+            levels[0].1 = Some(PLANS[0]);
         }
         levels
     }
 
     /// Used and reserved tokens and calls of a level, in the window that contains now.
     fn sums(&self, level: &SubjectPath, window: Window) -> [(u64, u64); 2] {
-        let span = window.span(self.now, &Calendar::default());
+        let calendar = self.assigned(level).map_or(CALENDARS[0], |(_, calendar)| calendar);
+        let span = window.span(self.now, &calendar);
         let beneath = |path: &SubjectPath| path.levels().any(|l| l == *level);
         let used: Vec<_> = self
             .events
@@ -120,7 +134,7 @@ impl Model {
                 let [used, held] = self.sums(level, window);
                 (used.0 + held.0 + tokens, used.1 + held.1 + 1)
             };
-            match plan.as_deref() {
+            match *plan {
                 Some("small") => total(Window::Minute).1 <= 4 && total(Window::Day).0 <= 150,
                 Some("large") => {
                     total(Window::Hour).1 <= 8
@@ -190,9 +204,17 @@ impl World {
                 record(ledger, &model.plans, &report, now).await.unwrap();
                 model.events.push((subject(PATHS[path]), tokens, occurred_at));
             }
-            Step::Subscribe { path, plan } => {
-                subscribe(ledger, &model.plans, PATHS[path], PLANS[plan], now).await;
-                model.assigned.push((PATHS[path].to_owned(), PLANS[plan].to_owned()));
+            Step::Subscribe { path, plan, calendar } => {
+                let Calendar { timezone, anchor_day } = CALENDARS[calendar];
+                let change = SubscriptionChange {
+                    plan: PLANS[plan].parse().unwrap(),
+                    billing_cycle: None,
+                    timezone: Some(timezone),
+                    anchor_day: Some(anchor_day),
+                    status: None,
+                };
+                ledger.subscribe(&subject(PATHS[path]), &change, &model.plans, now).await.unwrap();
+                model.assigned.push((PATHS[path], PLANS[plan], CALENDARS[calendar]));
             }
             Step::Pass { seconds } => model.now = now.plus(Duration::from_secs(seconds)),
             Step::Condense => ledger.tick(now).unwrap(),
