@@ -1,0 +1,40 @@
+//! Policies that say when somebody is warned, and what they are advised.
+
+pub use crate::bindings::alert::exports::tollgate::policy::alerts::{
+    Alert, Reading, Recommendation,
+};
+
+use crate::Policy;
+use crate::bindings::alert::exports::tollgate::policy::alerts::Guest;
+use crate::export::{self, Slot};
+
+/// A policy that raises alerts.
+pub trait AlertPolicy: Policy {
+    /// The alerts that are due now and were not raised yet, whether or not this is the call that
+    /// made them so.
+    fn due(&self, readings: &[Reading]) -> Vec<Alert>;
+
+    /// Advice for a dashboard; none unless it says otherwise.
+    fn recommend(&self, readings: &[Reading]) -> Vec<Recommendation> {
+        let _ = readings;
+        Vec::new()
+    }
+}
+
+/// Exports an [`AlertPolicy`] as the component's policy.
+#[macro_export]
+macro_rules! export_alert {
+    ($policy:ty) => {
+        $crate::__export!($policy, alert);
+    };
+}
+
+impl<S: Slot<Policy: AlertPolicy>> Guest for S {
+    fn due(readings: Vec<Reading>) -> Vec<Alert> {
+        export::policy::<S>().due(&readings)
+    }
+
+    fn recommend(readings: Vec<Reading>) -> Vec<Recommendation> {
+        export::policy::<S>().recommend(&readings)
+    }
+}

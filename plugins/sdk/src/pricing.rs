@@ -1,0 +1,117 @@
+//! Policies that say what calls cost.
+
+pub use crate::bindings::pricing::exports::tollgate::policy::prices::{
+    Charge, Estimation, Extraction, Failure, Listing, Quote, Rate,
+};
+
+use crate::bindings::pricing::exports::tollgate::policy::prices::Guest;
+use crate::export::{self, Slot};
+use crate::{Call, Decimal, Inexact, Policy};
+
+/// A policy that prices calls.
+pub trait PricingPolicy: Policy {
+    /// The providers that this policy prices: ids, or `*` for any.
+    fn claims(&self) -> Vec<String>;
+
+    /// The price of what was used; `None` where this policy has no price for it.
+    fn price(&self, call: &Call) -> Result<Option<Quote>, Failure>;
+
+    /// What to hold for a call that is about to be made: the usage, completed where the policy
+    /// can, and its price. `max_tokens` is the caller's bound on output.
+    ///
+    /// Unless a policy knows better, the usage is what the caller stated.
+    fn estimate(
+        &self,
+        call: &Call,
+        max_tokens: Option<u32>,
+    ) -> Result<Option<Estimation>, Failure> {
+        let _ = max_tokens;
+        let quote = self.price(call)?;
+        Ok(quote.map(|quote| Estimation { usage: call.usage.clone(), quote }))
+    }
+
+    /// Finds the usage in a provider's raw answer, or in the list of the chunks of a stream.
+    /// `None`, unless it says otherwise: this policy does not know that provider and flavor.
+    fn extract(
+        &self,
+        provider: &str,
+        flavor: &str,
+        response: &str,
+    ) -> Result<Option<Extraction>, Failure> {
+        let _ = (provider, flavor, response);
+        Ok(None)
+    }
+
+    /// The price list, in pages counted from 0; an empty page ends it. Empty unless it says
+    /// otherwise.
+    fn catalog(&self, page: u32) -> Vec<Listing> {
+        let _ = page;
+        Vec::new()
+    }
+}
+
+impl Charge {
+    /// So many of a quantity at a price for one. `side` is `input`, `output` or `fee`.
+    pub fn new(
+        quantity: &str,
+        amount: Decimal,
+        unit_price: Decimal,
+        side: &str,
+    ) -> Result<Self, Inexact> {
+        let cost = amount.times(unit_price)?;
+        Ok(Self { quantity: quantity.into(), amount, unit_price, cost, side: side.into() })
+    }
+}
+
+impl Failure {
+    /// The caller's fault: the usage contradicts itself.
+    pub fn invalid_usage(message: impl Into<String>) -> Self {
+        Self { code: "invalid_usage".into(), message: message.into() }
+    }
+
+    /// The provider's answer reports no usage.
+    pub fn no_usage(message: impl Into<String>) -> Self {
+        Self { code: "no_usage".into(), message: message.into() }
+    }
+}
+
+/// Money is exact or an error.
+impl From<Inexact> for Failure {
+    fn from(inexact: Inexact) -> Self {
+        Self { code: "inexact".into(), message: inexact.to_string() }
+    }
+}
+
+/// Exports a [`PricingPolicy`] as the component's policy.
+#[macro_export]
+macro_rules! export_pricing {
+    ($policy:ty) => {
+        $crate::__export!($policy, pricing);
+    };
+}
+
+impl<S: Slot<Policy: PricingPolicy>> Guest for S {
+    fn claims() -> Vec<String> {
+        export::policy::<S>().claims()
+    }
+
+    fn catalog(page: u32) -> Vec<Listing> {
+        export::policy::<S>().catalog(page)
+    }
+
+    fn price(call: Call) -> Result<Option<Quote>, Failure> {
+        export::policy::<S>().price(&call)
+    }
+
+    fn estimate(call: Call, max_tokens: Option<u32>) -> Result<Option<Estimation>, Failure> {
+        export::policy::<S>().estimate(&call, max_tokens)
+    }
+
+    fn extract(
+        provider: String,
+        flavor: String,
+        response: String,
+    ) -> Result<Option<Extraction>, Failure> {
+        export::policy::<S>().extract(&provider, &flavor, &response)
+    }
+}

@@ -1,0 +1,125 @@
+//! The plans as an operator writes them.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use tollgate_plugin::{Decimal, Pointer, Problem, Problems};
+
+const WINDOWS: [&str; 6] = ["minute", "hour", "day", "week", "month", "lifetime"];
+const MODES: [&str; 2] = ["hard", "soft"];
+
+/// The `[config]` table of the manifest.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The plan of a subject for whom nobody chose one.
+    pub(crate) default_plan: Option<String>,
+    #[serde(default)]
+    pub(crate) plans: Vec<Plan>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) tier: String,
+    #[serde(default)]
+    pub(crate) description: String,
+    pub(crate) price_monthly: Decimal,
+    pub(crate) price_yearly: Decimal,
+    #[serde(default)]
+    pub(crate) features: Vec<String>,
+    /// Absent for all.
+    pub(crate) providers: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) quotas: Vec<Quota>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quota {
+    pub(crate) name: String,
+    pub(crate) meter: String,
+    #[serde(default)]
+    pub(crate) providers: Vec<String>,
+    #[serde(default)]
+    pub(crate) models: Vec<String>,
+    #[serde(default = "month")]
+    pub(crate) window: String,
+    /// Absent for unlimited.
+    pub(crate) limit: Option<Decimal>,
+    #[serde(default = "hard")]
+    pub(crate) mode: String,
+    #[serde(default)]
+    pub(crate) grace_percent: u32,
+}
+
+fn month() -> String {
+    "month".into()
+}
+
+fn hard() -> String {
+    "hard".into()
+}
+
+/// Finds all that is wrong with a configuration whose types are right.
+pub(crate) fn check(config: &Config) -> Result<(), Vec<Problem>> {
+    let mut problems = Problems::default();
+    let mut ids = BTreeSet::new();
+    for (plan, at) in config.plans.iter().zip(Pointer::root().to("plans").items()) {
+        problems.unless(ids.insert(&plan.id), &at.to("id"), "another plan has this id");
+        check_plan(plan, &at, &mut problems);
+    }
+    if let Some(default) = &config.default_plan {
+        let message = format!("no plan has the id `{default}`");
+        problems.unless(ids.contains(default), &Pointer::root().to("default_plan"), message);
+    }
+    problems.into_result()
+}
+
+fn check_plan(plan: &Plan, at: &Pointer, problems: &mut Problems) {
+    check_name(&plan.id, &at.to("id"), problems);
+    check_amount(plan.price_monthly, &at.to("price_monthly"), problems);
+    check_amount(plan.price_yearly, &at.to("price_yearly"), problems);
+    check_providers(plan.providers.as_deref().unwrap_or_default(), at, problems);
+    for (feature, at) in plan.features.iter().zip(at.to("features").items()) {
+        check_name(feature, &at, problems);
+        problems.unless(!feature.contains(','), &at, "must not contain a comma");
+    }
+    let mut names = BTreeSet::new();
+    for (quota, at) in plan.quotas.iter().zip(at.to("quotas").items()) {
+        let is_new = names.insert(&quota.name);
+        problems.unless(is_new, &at.to("name"), "another quota of this plan has this name");
+        check_quota(quota, &at, problems);
+    }
+}
+
+fn check_quota(quota: &Quota, at: &Pointer, problems: &mut Problems) {
+    check_name(&quota.name, &at.to("name"), problems);
+    check_name(&quota.meter, &at.to("meter"), problems);
+    check_providers(&quota.providers, at, problems);
+    check_word(&quota.window, &WINDOWS, &at.to("window"), problems);
+    check_word(&quota.mode, &MODES, &at.to("mode"), problems);
+    check_amount(quota.limit.unwrap_or_default(), &at.to("limit"), problems);
+}
+
+fn check_name(name: &str, at: &Pointer, problems: &mut Problems) {
+    problems.unless(!name.trim().is_empty(), at, "must not be empty");
+}
+
+fn check_amount(amount: Decimal, at: &Pointer, problems: &mut Problems) {
+    problems.unless(!amount.is_negative(), at, "must not be negative");
+}
+
+fn check_word(word: &str, known: &[&str], at: &Pointer, problems: &mut Problems) {
+    let message = format!("`{word}` is none of {}", known.join(", "));
+    problems.unless(known.contains(&word), at, message);
+}
+
+fn check_providers(providers: &[String], at: &Pointer, problems: &mut Problems) {
+    for (provider, at) in providers.iter().zip(at.to("providers").items()) {
+        let is_id = !provider.is_empty() && *provider == provider.to_lowercase();
+        problems.unless(is_id, &at, "must be a provider id in lower case");
+    }
+}
