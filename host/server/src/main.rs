@@ -1,1 +1,22 @@
-fn main() {}
+//! Tollgate meters, limits and prices the use of APIs.
+
+mod app;
+mod cli;
+mod clock;
+mod http;
+mod load;
+mod service;
+mod settings;
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match cli::run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tollgate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The way of a policy from a manifest and a plugin to something that may become active.
+
+use std::sync::Arc;
+
+use crate::Kind;
+use crate::fault::Fault;
+use crate::instance::{Blueprint, Instance, StartError};
+use crate::kinds::{Alerts, PolicyKind, Pricing, Tiers};
+use crate::manifest::Manifest;
+use crate::options::Options;
+use crate::plugin::Plugin;
+use crate::policy::{Card, Policy};
+use crate::refusal::{Refused, Step};
+
+/// A policy of any kind.
+#[derive(Clone)]
+pub(crate) enum AnyPolicy {
+    Tier(Arc<Policy<Tiers>>),
+    Pricing(Arc<Policy<Pricing>>),
+    Alert(Arc<Policy<Alerts>>),
+}
+
+impl AnyPolicy {
+    /// Configures the plugin as the manifest says and probes it.
+    pub fn build(
+        manifest: Arc<Manifest>,
+        plugin: Arc<Plugin>,
+        options: &Options,
+    ) -> Result<Self, Refused> {
+        Ok(match manifest.kind {
+            Kind::Tier => Self::Tier(build(manifest, plugin, options)?),
+            Kind::Pricing => Self::Pricing(build(manifest, plugin, options)?),
+            Kind::Alert => Self::Alert(build(manifest, plugin, options)?),
+        })
+    }
+
+    pub fn card(&self) -> &Card {
+        match self {
+            Self::Tier(policy) => &policy.card,
+            Self::Pricing(policy) => &policy.card,
+            Self::Alert(policy) => &policy.card,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.card().manifest.name
+    }
+
+    /// Whether the two are the same object: the same bytes, instances and counters.
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.card(), other.card())
+    }
+}
+
+fn build<K: PolicyKind>(
+    manifest: Arc<Manifest>,
+    plugin: Arc<Plugin>,
+    options: &Options,
+) -> Result<Arc<Policy<K>>, Refused> {
+    let blueprint = Blueprint::new(plugin.clone(), manifest.clone())
+        .map_err(|error| Refused::new(Step::Linked, format_args!("{error:#}")))?;
+    let (first, terms, answers) = tried(&blueprint)?;
+    let (second, other_terms, other_answers) = tried(&blueprint)?;
+    if terms != other_terms || answers != other_answers {
+        return Err(impure());
+    }
+    let warm = vec![first, second];
+    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, terms, warm, options)))
+}
+
+/// A fresh instance, what it offers, and its answers to the test calls, which must be the same
+/// when it is asked again.
+fn tried<K: PolicyKind>(
+    blueprint: &Blueprint<K>,
+) -> Result<(Instance<K>, K::Terms, K::Answers), Refused> {
+    let mut instance = blueprint.start()?;
+    let terms = K::terms(&mut instance).map_err(StartError::when("asked what it offers"))?;
+    let mut ask =
+        || K::probe(&mut instance, &terms).map_err(StartError::when("tried on test calls"));
+    let (fresh, warm) = (ask()?, ask()?);
+    if fresh != warm {
+        return Err(impure());
+    }
+    Ok((instance, terms, fresh))
+}
+
+fn impure() -> Refused {
+    let why = "gave different answers to the same question: a policy must be a function of its \
+               input and its configuration";
+    Refused::new(Step::Probed, why)
+}
+
+impl From<StartError> for Refused {
+    fn from(error: StartError) -> Self {
+        let of_the_host = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
+        Self { passing: of_the_host, ..Self::new(Step::Probed, error) }
+    }
+}

@@ -1,0 +1,64 @@
+//! What all tier policies together think of a call.
+
+use std::sync::Arc;
+
+use tollgate_domain::{Call, Opinion, Refusal, Snapshot, Usd, reason};
+
+use crate::kinds::{self, Tiers};
+use crate::manifest::OnFailure;
+use crate::policy::{Handle, Policy};
+
+/// The tier policies of one set, each with an instance at hand. Made before the ledger's lock is
+/// taken, so that nothing is started while others wait for it; best just before, since the
+/// instances are everybody's.
+pub struct Judge {
+    tiers: Vec<Handle<Tiers>>,
+}
+
+impl Judge {
+    pub(crate) fn new(tiers: &[Arc<Policy<Tiers>>]) -> Self {
+        Self { tiers: tiers.iter().map(Handle::new).collect() }
+    }
+
+    /// Asks every policy that the call concerns. The first refusal wins; other limits add up, and
+    /// between two for the same quota the later policy by name wins. May be asked again, with
+    /// another snapshot.
+    pub fn evaluate(
+        &mut self,
+        call: &Call,
+        snapshot: &Snapshot,
+        estimated_cost: Option<Usd>,
+    ) -> Opinion {
+        let mut opinion = Opinion::default();
+        for tier in &mut self.tiers {
+            if !tier.policy().card.manifest.applies_to.decision(call, snapshot) {
+                continue;
+            }
+            let answer =
+                tier.call(|instance| kinds::evaluate(instance, call, snapshot, estimated_cost));
+            let manifest = &tier.policy().card.manifest;
+            let refusal = match answer {
+                Ok(verdict) => {
+                    opinion.limits.extend(verdict.limits);
+                    verdict.refusal
+                }
+                Err(_) if manifest.on_failure == OnFailure::Allow => None,
+                Err(_) => Some(failed(&manifest.name)),
+            };
+            if refusal.is_some() {
+                opinion.refusal = refusal;
+                break;
+            }
+        }
+        opinion
+    }
+}
+
+/// What went wrong is for the operator, in the log; the caller learns that it was not their call.
+fn failed(policy: &str) -> Refusal {
+    Refusal {
+        reason: reason::POLICY_ERROR.to_owned(),
+        message: format!("The policy `{policy}` failed, and calls are refused when it does."),
+        level: 0,
+    }
+}

@@ -1,0 +1,101 @@
+//! The kinds of policy there are. A new kind is a file in `wit/`, a module here and a case of
+//! [`Kind`].
+
+mod alert;
+mod call;
+mod needs;
+mod pricing;
+mod tier;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use wasmtime::Store;
+use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+
+use crate::fault::Fault;
+use crate::guest_state::GuestState;
+use crate::instance::Instance;
+
+pub use alert::Recommendation;
+pub(crate) use alert::{Alerts, due, recommend};
+pub(crate) use needs::Needs;
+pub use pricing::Rejected;
+pub(crate) use pricing::{Answer, Claim, Pricing, estimate, extract, price};
+pub(crate) use tier::{Tiers, evaluate};
+
+/// What a policy decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// What is sold, and to whom a call is granted.
+    Tier,
+    /// What calls cost.
+    Pricing,
+    /// When somebody is warned.
+    Alert,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Tier, Self::Pricing, Self::Alert];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tier => "tier",
+            Self::Pricing => "pricing",
+            Self::Alert => "alert",
+        }
+    }
+
+    /// The interface that a policy of this kind exports beside `lifecycle`.
+    pub(crate) fn interface(self) -> &'static str {
+        match self {
+            Self::Tier => "tiers",
+            Self::Pricing => "prices",
+            Self::Alert => "alerts",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        kind.ok_or("must be tier, pricing or alert")
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A kind of policy as the engine runs it.
+pub(crate) trait PolicyKind: Sized + 'static {
+    /// Where the functions of the kind's interface are in a component.
+    type Indices: Send + Sync;
+    /// The functions of one instance.
+    type Guest: Send;
+    /// What a policy says once, after it was configured.
+    type Terms: PartialEq + Send + Sync;
+    /// The answers to the test calls.
+    type Answers: PartialEq;
+
+    const KIND: Kind;
+
+    fn indices(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self::Indices>;
+
+    fn load(
+        indices: &Self::Indices,
+        store: &mut Store<GuestState>,
+        instance: &ComponentInstance,
+    ) -> wasmtime::Result<Self::Guest>;
+
+    fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault>;
+
+    /// Runs the test calls, which touch everything that a policy of these terms is asked for.
+    fn probe(instance: &mut Instance<Self>, terms: &Self::Terms) -> Result<Self::Answers, Fault>;
+}

@@ -1,0 +1,68 @@
+//! What a pricing policy says, in the domain's words.
+
+use tollgate_domain::{Charge, Estimate, Extraction, Listing, Quote, Side};
+
+use super::Rejected;
+use crate::bad_output::{BadOutput, each, word};
+use crate::bindings::prices;
+use crate::decimal::{multiplies_to, to_amount, to_usd};
+use crate::kinds::call::usage;
+
+pub(super) fn quote(quote: prices::Quote) -> Result<Quote, BadOutput> {
+    let charges = each("charges", quote.charges, charge)?;
+    Quote::new(quote.entry, charges).ok_or_else(|| BadOutput::new("charges", "are too large a sum"))
+}
+
+pub(super) fn estimate(estimation: prices::Estimation) -> Result<Estimate, BadOutput> {
+    let quote = quote(estimation.quote).map_err(|error| error.within("quote"))?;
+    Ok(Estimate { usage: usage(estimation.usage)?, cost: Some(quote.cost) })
+}
+
+pub(super) fn extraction(extraction: prices::Extraction) -> Result<Extraction, BadOutput> {
+    let model = extraction.model.map(|model| word("model", &model)).transpose()?;
+    Ok(Extraction { model, usage: usage(extraction.usage)? })
+}
+
+pub(super) fn rejected(failure: prices::Failure) -> Result<Rejected, BadOutput> {
+    if failure.code.is_empty() {
+        return Err(BadOutput::new("code", "is empty"));
+    }
+    Ok(Rejected { code: failure.code, message: failure.message })
+}
+
+pub(super) fn listing(listing: prices::Listing) -> Result<Listing, BadOutput> {
+    let rate = |rate: prices::Rate| {
+        Ok((word("quantity", &rate.quantity)?, to_usd("unit-price", rate.unit_price)?))
+    };
+    let effective = match listing.effective_date.as_str() {
+        "" => None,
+        date => Some(word("effective-date", &format!("{date}T00:00:00Z"))?),
+    };
+    Ok(Listing {
+        provider: word("provider", &listing.provider)?,
+        model: listing.model,
+        rates: each("rates", listing.rates, rate)?,
+        description: listing.description,
+        effective,
+    })
+}
+
+fn charge(charge: prices::Charge) -> Result<Charge, BadOutput> {
+    let amount = to_amount("amount", charge.amount)?;
+    let unit_price = to_usd("unit-price", charge.unit_price)?;
+    let cost = to_usd("cost", charge.cost)?;
+    if !multiplies_to(amount, unit_price, cost) {
+        let problem = format_args!("{cost} is not {amount} at {unit_price}");
+        return Err(BadOutput::new("cost", problem));
+    }
+    let side = match charge.side.as_str() {
+        "input" => Side::Input,
+        "output" => Side::Output,
+        "fee" => Side::Fee,
+        other => {
+            let problem = format_args!("`{other}` is none of input, output and fee");
+            return Err(BadOutput::new("side", problem));
+        }
+    };
+    Ok(Charge { quantity: word("quantity", &charge.quantity)?, amount, unit_price, cost, side })
+}

@@ -1,0 +1,76 @@
+//! What an operator can see of the policies.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tollgate_domain::Timestamp;
+
+use crate::Kind;
+use crate::policy::Card;
+
+/// What is active, and what is not and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyStatus {
+    /// `None` while there is no complete set.
+    pub revision: Option<String>,
+    pub activated_at: Option<Timestamp>,
+    pub policies: Vec<PolicyInfo>,
+    pub rejected: Vec<Rejection>,
+}
+
+/// An active policy.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyInfo {
+    pub name: String,
+    pub kind: Kind,
+    /// SHA-256 of the `.wasm`, in hexadecimal.
+    pub plugin_digest: String,
+    /// SHA-256 of the manifest, in hexadecimal.
+    pub config_digest: String,
+    /// The version of the interface that the plugin was built against.
+    pub api_version: String,
+    pub state: &'static str,
+    /// Since when this very version of the policy is active.
+    pub activated_at: Option<Timestamp>,
+    pub calls: u64,
+    pub faults: u64,
+    /// The faults that happened, by kind: `out_of_fuel`, `deadline`, `memory`, `trap`,
+    /// `bad_output`, and `unavailable` where the host was at fault.
+    pub faults_by_kind: BTreeMap<&'static str, u64>,
+    /// In microseconds, rounded up; 0 before the first call.
+    pub p50_us: u64,
+    pub p99_us: u64,
+}
+
+/// A policy that is in the folder and not, or not in this version, active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// The policy's name, or `*` for what concerns the set as a whole.
+    pub name: String,
+    /// The first stage that was not reached: `verified`, `inspected`, `compiled`, `linked`,
+    /// `probed` or `active`.
+    pub step: &'static str,
+    pub reason: String,
+    /// When it was first refused for this reason.
+    pub seen_at: Timestamp,
+}
+
+impl PolicyInfo {
+    pub(crate) fn new(card: &Card) -> Self {
+        let faults_by_kind = card.stats.faults();
+        Self {
+            name: card.manifest.name.clone(),
+            kind: card.manifest.kind,
+            plugin_digest: card.plugin.digest.to_string(),
+            config_digest: card.manifest.digest.to_string(),
+            api_version: card.plugin.api_version.clone(),
+            state: "active",
+            activated_at: card.activated_at.get().copied(),
+            calls: card.stats.calls(),
+            faults: faults_by_kind.values().sum(),
+            faults_by_kind,
+            p50_us: card.stats.percentile_us(50),
+            p99_us: card.stats.percentile_us(99),
+        }
+    }
+}

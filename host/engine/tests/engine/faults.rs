@@ -1,0 +1,85 @@
+//! What a hostile policy can do, which is nothing.
+
+use std::sync::Arc;
+
+use tollgate_engine::Policies;
+
+use crate::support::{Folder, guest, info, judge};
+
+/// Harmless policies and a hostile one.
+fn hostile(manifest: &str) -> (Folder, Arc<Policies>) {
+    let folder = Folder::small();
+    folder.write("hostile.wasm", guest::hostile());
+    folder.write("hostile.toml", format!("kind = \"tier\"\nplugin = \"hostile.wasm\"\n{manifest}"));
+    let policies = folder.open();
+    assert_eq!(policies.status().rejected, []);
+    (folder, policies)
+}
+
+#[track_caller]
+fn check(policies: &Policies, provider: &str, kind: &str) {
+    let refusal = judge(policies, provider).refusal.expect("a policy that fails refuses");
+    assert_eq!(refusal.reason, "policy_error");
+    let faults = info(policies, "hostile").faults_by_kind;
+    assert_eq!(faults.get(kind), Some(&1), "{provider}: {faults:?}");
+    assert_eq!(judge(policies, "good").refusal, None, "the next call is not affected");
+}
+
+#[test]
+fn every_way_to_fail_has_its_name_and_harms_no_other_call() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "loops", "out_of_fuel");
+    check(&policies, "memory", "memory");
+    check(&policies, "traps", "trap");
+    check(&policies, "does-not-exist", "bad_output");
+}
+
+#[test]
+fn a_reason_that_is_no_text_is_a_bad_output() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "utf8", "bad_output");
+}
+
+#[test]
+fn an_endless_recursion_is_a_trap() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "endless", "trap");
+}
+
+#[test]
+fn what_fuel_does_not_stop_the_deadline_does() {
+    let (_folder, policies) =
+        hostile("limits.fuel_per_call = 9_000_000_000_000_000_000\nlimits.deadline_ms = 30\n");
+    check(&policies, "loops", "deadline");
+}
+
+#[test]
+fn a_flood_of_log_lines_ends_with_the_fuel() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "writes", "out_of_fuel");
+}
+
+#[test]
+fn a_policy_that_may_fail_goes_without_an_opinion() {
+    let (_folder, policies) = hostile("on_failure = \"allow\"\n");
+    assert_eq!(judge(&policies, "traps").refusal, None);
+    assert_eq!(info(&policies, "hostile").faults, 1);
+}
+
+#[test]
+fn a_fault_never_poisons_the_pool() {
+    let (_folder, policies) = hostile("limits.fuel_per_call = 100_000\n");
+    std::thread::scope(|scope| {
+        for provider in ["traps", "loops", "memory", "does-not-exist"] {
+            let policies = &policies;
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    assert!(judge(policies, provider).refusal.is_some());
+                    assert_eq!(judge(policies, "good").refusal, None);
+                }
+            });
+        }
+    });
+    let info = info(&policies, "hostile");
+    assert_eq!((info.calls, info.faults), (1_600, 800));
+}

@@ -1,0 +1,14 @@
+//! The engine from outside: real plugins and hostile ones in a folder of their own.
+//!
+//! - `calls`: what the shipped policies answer;
+//! - `candidates`: what is refused, at which step and in which words;
+//! - `faults`: what a hostile policy can do, which is nothing;
+//! - `reload`: how one set follows another;
+//! - `watching`: how soon a change is seen.
+
+mod calls;
+mod candidates;
+mod faults;
+mod reload;
+mod support;
+mod watching;

@@ -1,0 +1,116 @@
+//! Guests that misbehave, written by hand.
+
+use wit_component::{DecodedWasm, StringEncoding, decode, embed_component_metadata};
+
+use super::shipped;
+
+/// A tier policy without plans that looks at the first letter of the provider's name: every
+/// letter of these is another way to misbehave, all others are granted.
+///
+/// - `d`: refuses a level that there is not
+/// - `e`: calls itself without end
+/// - `l`: loops for ever
+/// - `m`: takes memory until there is none, then traps
+/// - `t`: traps
+/// - `u`: gives a reason that is not UTF-8
+/// - `w`: writes to the log for ever
+pub fn hostile() -> Vec<u8> {
+    tier_component(
+        "",
+        r#"
+        (local.set $letter (i32.load8_u (local.get $provider)))
+        (if (i32.eq (local.get $letter) (i32.const 100)) (then
+            (call $refuse (i32.const 512) (i32.const 7)) (return (i32.const 256))))
+        (if (i32.eq (local.get $letter) (i32.const 101)) (then (call $recurse)))
+        (if (i32.eq (local.get $letter) (i32.const 108)) (then (loop $l (br $l))))
+        (if (i32.eq (local.get $letter) (i32.const 109)) (then
+            (loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
+            (unreachable)))
+        (if (i32.eq (local.get $letter) (i32.const 116)) (then (unreachable)))
+        (if (i32.eq (local.get $letter) (i32.const 117)) (then
+            (call $refuse (i32.const 520) (i32.const 0)) (return (i32.const 256))))
+        (if (i32.eq (local.get $letter) (i32.const 119)) (then
+            (loop $l (call $log (i32.const 2) (i32.const 512) (i32.const 4)) (br $l))))
+        (i32.const 0)
+        "#,
+    )
+}
+
+/// A tier policy that refuses from the third call on: what it answers depends on what it was
+/// asked before.
+pub fn impure() -> Vec<u8> {
+    tier_component(
+        "(global $calls (mut i32) (i32.const 0))",
+        r#"
+        (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (if (i32.gt_u (global.get $calls) (i32.const 2)) (then
+            (call $refuse (i32.const 512) (i32.const 0)) (return (i32.const 256))))
+        (i32.const 0)
+        "#,
+    )
+}
+
+/// A tier policy with these definitions and this body of `evaluate`. It has no plans.
+pub fn tier_component(definitions: &str, evaluate: &str) -> Vec<u8> {
+    let exports = format!(
+        r#"{definitions}
+        (func $recurse (call $recurse) (call $recurse))
+        (func $refuse (param $reason i32) (param $level i32)
+            (i32.store (i32.const 256) (i32.const 1))
+            (i32.store (i32.const 260) (local.get $reason))
+            (i32.store (i32.const 264) (i32.const 4))
+            (i32.store (i32.const 276) (local.get $level)))
+        (func (export "tollgate:policy/tiers@0.1.0#plans") (result i32) (i32.const 0))
+        (func (export "tollgate:policy/tiers@0.1.0#evaluate")
+            (param $provider i32) (param i32 i32 i32 i32 i32 i32) (param $at i64)
+            (param i32 i32 i32 i32) (result i32)
+            (local $letter i32)
+            {evaluate})"#
+    );
+    component(&exports, "standard-tiers.wasm")
+}
+
+/// A pricing policy that prices nothing.
+pub fn pricing_component() -> Vec<u8> {
+    let call = "(param i32 i32 i32 i32 i32 i32 i32) (param i64) (param i32 i32)";
+    let exports = format!(
+        r#"
+        (func (export "tollgate:policy/prices@0.1.0#claims") (result i32) (i32.const 0))
+        (func (export "tollgate:policy/prices@0.1.0#catalog") (param i32) (result i32) (i32.const 0))
+        (func (export "tollgate:policy/prices@0.1.0#price") {call} (result i32) (i32.const 0))
+        (func (export "tollgate:policy/prices@0.1.0#estimate") {call} (param i32 i32) (result i32)
+            (i32.const 0))
+        (func (export "tollgate:policy/prices@0.1.0#extract")
+            (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))"#
+    );
+    component(&exports, "token-pricing.wasm")
+}
+
+/// A component of the same world as a shipped plugin. Whatever answers with the address 0 answers
+/// with zeros: no name, no needs, no entries, and yes to every configuration.
+fn component(exports: &str, like: &str) -> Vec<u8> {
+    let module = format!(
+        r#"(module
+        (import "tollgate:policy/logging@0.1.0" "log" (func $log (param i32 i32 i32)))
+        (memory (export "memory") 2)
+        (global $free (mut i32) (i32.const 4096))
+        (data (i32.const 512) "word\00\00\00\00\ff\fe\fd\fc")
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+            ;; What one call was given may be overwritten by the next, since nothing is kept.
+            (if (i32.gt_u (global.get $free) (i32.const 65536)) (then
+                (global.set $free (i32.const 4096))))
+            (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+            (global.get $free)
+            (global.set $free (i32.add (global.get $free) (local.get 3))))
+        (func (export "tollgate:policy/lifecycle@0.1.0#describe") (result i32) (i32.const 0))
+        (func (export "tollgate:policy/lifecycle@0.1.0#configure") (param i32 i32) (result i32)
+            (i32.const 0))
+        {exports})"#
+    );
+    let mut module = wat::parse_str(module).unwrap();
+    let DecodedWasm::Component(resolve, world) = decode(&shipped(like)).unwrap() else {
+        panic!("a plugin is a component")
+    };
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    tollgate_engine::component_from_module(&module).unwrap()
+}

@@ -1,0 +1,114 @@
+//! Wiring: which parts the service is made of, and how it starts and stops.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tollgate_engine::{Options, Policies};
+use tollgate_ledger::store::sled::SledStore;
+
+use crate::clock::Clock;
+use crate::http;
+use crate::service::Service;
+use crate::settings::Settings;
+
+/// The ledger, over the store that is in use.
+pub type Ledger = tollgate_ledger::Ledger<SledStore>;
+
+/// How long requests under way may take once the service is told to stop.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// Serves until a signal says stop, or the ledger fails.
+pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let clock = settings.clock_start.map_or_else(Clock::system, Clock::starting_at);
+    let ledger = Arc::new(open_ledger(settings)?);
+    let policies = Policies::open(Options::new(&settings.policies), Arc::new(move || clock.now()))
+        .with_context(|| format!("cannot use policies in {}", settings.policies.display()))?;
+    let _watch = policies.watch().context("cannot watch the policies")?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    // Whoever starts the service may wait for this line, and read the port from it.
+    println!("tollgate listening on http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|stream| {
+        // Without it, small answers wait for the client's acknowledgements.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not to be had");
+        }
+    });
+
+    let (stop, stopped) = watch::channel(false);
+    let maintenance = maintain(ledger.clone(), clock, stopped.clone());
+    let service = Arc::new(Service::new(ledger.clone(), policies, clock));
+    let router = http::router(service, &settings.cors_origin);
+    let server = axum::serve(listener, router).with_graceful_shutdown(stopping(stopped));
+    let mut server = tokio::spawn(server.into_future());
+
+    let failure = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        error = ledger.failure() => Some(anyhow!(error).context("the ledger failed")),
+        ended = &mut server => Some(anyhow!("the server ended by itself: {ended:?}")),
+    };
+    tracing::info!("stopping");
+    // Both receivers are still there; if one were not, it has stopped already.
+    let _ = stop.send(true);
+    if !server.is_finished() && timeout(FAREWELL, server).await.is_err() {
+        tracing::warn!("some requests took too long and were cut off");
+    }
+    maintenance.await.context("the maintenance broke down")?;
+    match failure {
+        Some(error) => Err(error),
+        None => close(ledger, clock).await,
+    }
+}
+
+fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
+    let store = SledStore::open(&settings.data)
+        .with_context(|| format!("cannot open the ledger in {}", settings.data.display()))?;
+    Ledger::open(Arc::new(store)).context("cannot start the ledger")
+}
+
+/// Drives the ledger's work by the clock: the next tick a second after the last has ended.
+fn maintain(
+    ledger: Arc<Ledger>,
+    clock: Clock,
+    mut stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+            let ledger = ledger.clone();
+            match spawn_blocking(move || ledger.tick(clock.now())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the ledger's maintenance failed"),
+                Err(error) => tracing::error!(%error, "the ledger's maintenance broke down"),
+            }
+        }
+    })
+}
+
+async fn stopping(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone means the same as one that says stop.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Everything that was queued is on disk when this returns.
+async fn close(ledger: Arc<Ledger>, clock: Clock) -> anyhow::Result<()> {
+    spawn_blocking(move || ledger.close(clock.now())).await?.context("cannot close the ledger")
+}

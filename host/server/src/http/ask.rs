@@ -1,0 +1,52 @@
+//! The body of a check or a reservation.
+
+use serde::Deserialize;
+use tollgate_domain::{Call, EndpointName, FeatureId, ModelId, ProviderId, SubjectPath};
+
+use super::fields::{Quantities, ShortTexts, Text, Whole};
+use super::problem::Problem;
+use crate::service::Error;
+
+const FEATURES_MAX: usize = 64;
+
+/// A call that is about to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    subject: SubjectPath,
+    provider: ProviderId,
+    model: Option<ModelId>,
+    endpoint: Option<EndpointName>,
+    #[serde(default)]
+    usage: Quantities,
+    max_tokens: Option<Whole<0, { u32::MAX as u64 }>>,
+    #[serde(default)]
+    features: Vec<FeatureId>,
+    service_tier: Option<Text<64>>,
+    region: Option<Text<64>>,
+    #[serde(default)]
+    metadata: ShortTexts,
+    /// Of a reservation only.
+    pub ttl_seconds: Option<Whole<1, 86_400>>,
+}
+
+impl Ask {
+    pub fn into_call(self) -> Result<Call, Problem> {
+        if self.features.len() > FEATURES_MAX {
+            let detail = format!("must not have more than {FEATURES_MAX} entries");
+            return Err(Problem::invalid("/features", detail));
+        }
+        Ok(Call {
+            subject: self.subject,
+            provider: self.provider,
+            model: self.model,
+            endpoint: self.endpoint,
+            usage: self.usage.into_usage().map_err(Error::from)?,
+            max_tokens: self.max_tokens.and_then(|tokens| u32::try_from(tokens.0).ok()),
+            features: self.features,
+            service_tier: self.service_tier.map(|tier| tier.0),
+            region: self.region.map(|region| region.0),
+            metadata: self.metadata.0,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! How a decision is written.
+
+use serde::Serialize;
+use tollgate_domain::{Amount, Decision, PlanId, QuotaName, SubjectId, Timestamp, Usd};
+
+use crate::service::Answer;
+
+/// The answer to a check; a reservation's answer has it too.
+#[derive(Serialize)]
+pub struct Verdict<'a> {
+    allowed: bool,
+    estimated_cost: Option<Usd>,
+    quotas: Vec<Standing<'a>>,
+    denied: Option<Denied<'a>>,
+    revision: &'a str,
+}
+
+/// Where a call stands on one quota of one level.
+#[derive(Serialize)]
+struct Standing<'a> {
+    subject: &'a SubjectId,
+    plan: Option<&'a PlanId>,
+    name: &'a QuotaName,
+    mode: &'static str,
+    window: &'static str,
+    limit: Option<Amount>,
+    used: Amount,
+    reserved: Amount,
+    remaining: Option<Amount>,
+    exceeded: bool,
+    resets_at: Option<Timestamp>,
+}
+
+/// Why a call was refused; what is about a quota is null where none is to blame.
+#[derive(Serialize)]
+pub struct Denied<'a> {
+    pub reason: &'a str,
+    quota: Option<&'a QuotaName>,
+    subject: &'a SubjectId,
+    plan: Option<&'a PlanId>,
+    pub message: &'a str,
+    limit: Option<Amount>,
+    used: Option<Amount>,
+    reserved: Option<Amount>,
+    requested: Option<Amount>,
+    resets_at: Option<Timestamp>,
+}
+
+impl<'a> Verdict<'a> {
+    pub fn new(answer: &'a Answer) -> Self {
+        let decision = &answer.decision;
+        let levels = decision.snapshot.levels.iter();
+        let quotas = levels.flat_map(|level| {
+            level.quotas.iter().map(|quota| Standing {
+                subject: &level.subject,
+                plan: level.plan.as_ref(),
+                name: &quota.name,
+                mode: quota.mode.as_str(),
+                window: quota.window.as_str(),
+                limit: quota.limit,
+                used: quota.used,
+                reserved: quota.reserved,
+                remaining: quota.remaining(),
+                exceeded: quota.exceeded(),
+                resets_at: quota.resets_at,
+            })
+        });
+        Self {
+            allowed: decision.allowed(),
+            estimated_cost: answer.estimated_cost,
+            quotas: quotas.collect(),
+            denied: Denied::new(decision),
+            revision: answer.set.revision(),
+        }
+    }
+}
+
+impl<'a> Denied<'a> {
+    /// `None` for a call that is allowed.
+    pub fn new(decision: &'a Decision) -> Option<Self> {
+        let denial = decision.denial.as_ref()?;
+        let level = decision.snapshot.levels.get(denial.level)?;
+        let quota = denial.quota.and_then(|at| level.quotas.get(at));
+        Some(Self {
+            reason: &denial.reason,
+            quota: quota.map(|quota| &quota.name),
+            subject: &level.subject,
+            plan: level.plan.as_ref(),
+            message: &denial.message,
+            limit: quota.and_then(|quota| quota.limit),
+            used: quota.map(|quota| quota.used),
+            reserved: quota.map(|quota| quota.reserved),
+            requested: quota.and_then(|quota| quota.requested),
+            resets_at: quota.and_then(|quota| quota.resets_at),
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! The types of fields in requests that are narrower than JSON's own.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde_json::Value;
+use tollgate_domain::{AmountError, Metadata, QuantityName, Usage, UsageError, Usd};
+
+const QUANTITIES_MAX: usize = 64;
+const METADATA_MAX: usize = 16;
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<const MIN: u64 = 0, const MAX: u64 = { u64::MAX }>(pub u64);
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Range<const MIN: u64, const MAX: u64>;
+        impl<const MIN: u64, const MAX: u64> Visitor<'_> for Range<MIN, MAX> {
+            type Value = u64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match MAX {
+                    u64::MAX => write!(f, "a whole number of at least {MIN}"),
+                    _ => write!(f, "a whole number from {MIN} to {MAX}"),
+                }
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+                match (MIN..=MAX).contains(&number) {
+                    true => Ok(number),
+                    false => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_u64(Range::<MIN, MAX>).map(Self)
+    }
+}
+
+/// A text of at most `MAX` bytes.
+#[derive(Debug)]
+pub struct Text<const MAX: usize>(pub String);
+
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.len() > MAX {
+            true => Err(D::Error::custom(format_args!("must not be longer than {MAX} bytes"))),
+            false => Ok(Self(text)),
+        }
+    }
+}
+
+/// Quantities as stated; whether they agree is seen when they become a [`Usage`].
+#[derive(Debug, Default)]
+pub struct Quantities(Vec<(QuantityName, u64)>);
+
+impl Quantities {
+    pub fn into_usage(self) -> Result<Usage, UsageError> {
+        Usage::new(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantities {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries =
+            Entries::<QuantityName, Whole> { max: QUANTITIES_MAX, kind: Default::default() };
+        let entries = deserializer.deserialize_map(entries)?;
+        Ok(Self(entries.into_iter().map(|(name, amount)| (name, amount.0)).collect()))
+    }
+}
+
+/// Short texts by short names.
+#[derive(Debug, Default)]
+pub struct ShortTexts(pub Metadata);
+
+impl<'de> Deserialize<'de> for ShortTexts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries =
+            Entries::<Text<64>, Text<256>> { max: METADATA_MAX, kind: Default::default() };
+        let entries = deserializer.deserialize_map(entries)?;
+        Ok(Self(entries.into_iter().map(|(name, text)| (name.0, text.0)).collect()))
+    }
+}
+
+/// Reads an object of a bounded number of entries.
+struct Entries<K, V> {
+    max: usize,
+    kind: std::marker::PhantomData<(K, V)>,
+}
+
+impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+    type Value = Vec<(K, V)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of at most {} entries", self.max)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+            if entries.len() > self.max {
+                return Err(A::Error::invalid_length(entries.len(), &self));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// US dollars: a decimal string, or a number, whose digits are taken as they stand.
+#[derive(Debug)]
+pub struct Money(pub Usd);
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parsed = match Value::deserialize(deserializer)? {
+            Value::String(text) => text.parse(),
+            Value::Number(number) => plain_digits(number.as_str()).and_then(|text| text.parse()),
+            _ => Err(AmountError::Malformed),
+        };
+        match parsed {
+            Ok(usd) if usd < Usd::ZERO => Err(D::Error::custom("must not be negative")),
+            Ok(usd) => Ok(Self(usd)),
+            Err(error) => Err(D::Error::custom(error)),
+        }
+    }
+}
+
+/// A JSON number without its exponent, which many languages write for small prices: `1.25e-05`
+/// is `0.0000125`.
+fn plain_digits(number: &str) -> Result<String, AmountError> {
+    let Some((digits, exponent)) = number.split_once(['e', 'E']) else {
+        return Ok(number.to_owned());
+    };
+    let exponent: i32 = exponent.parse().map_err(|_| AmountError::TooLarge)?;
+    let (sign, digits) = digits.split_at(usize::from(digits.starts_with('-')));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    // No amount needs more, and nobody makes us write a million zeros.
+    let shift = match exponent {
+        -40..=40 => exponent.unsigned_abs() as usize,
+        ..-40 => return Err(AmountError::TooFine),
+        _ => return Err(AmountError::TooLarge),
+    };
+    let zeros = "0".repeat(shift);
+    let (whole, fraction) = match exponent < 0 {
+        true => {
+            let digits = format!("{zeros}{whole}");
+            let (whole, moved) = digits.split_at(digits.len() - shift);
+            (format!("0{whole}"), format!("{moved}{fraction}"))
+        }
+        false => {
+            let digits = format!("{fraction}{zeros}");
+            let (moved, fraction) = digits.split_at(shift);
+            (format!("{whole}{moved}"), fraction.to_owned())
+        }
+    };
+    Ok(format!("{sign}{whole}.{fraction}0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(json: &str) -> Result<String, String> {
+        let money = serde_json::from_str::<Money>(json);
+        money.map(|money| money.0.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn money_is_read_from_text_and_from_a_numbers_own_digits() {
+        for (json, usd) in [
+            ("\"0.0003125\"", "0.0003125"),
+            ("0.1", "0.1"),
+            ("12345678901234567.12345678", "12345678901234567.12345678"),
+            ("1.25e-05", "0.0000125"),
+            ("125e-7", "0.0000125"),
+            ("1.5E+3", "1500"),
+            ("1.2345e2", "123.45"),
+            ("0e0", "0"),
+        ] {
+            assert_eq!(money(json).as_deref(), Ok(usd), "{json}");
+        }
+        for wrong in ["-1", "\"1e5\"", "1e99999999999", "1e-60", "null", "[]", "1e-19"] {
+            assert!(money(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_told_the_range() {
+        let error = serde_json::from_str::<Whole<1, 31>>("32").unwrap_err().to_string();
+        assert!(error.contains("expected a whole number from 1 to 31"), "{error}");
+        for wrong in ["-1", "1.5", "\"1\"", "18446744073709551616"] {
+            let error = serde_json::from_str::<Whole>(wrong).unwrap_err().to_string();
+            assert!(error.contains("expected a whole number of at least 0"), "{error}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_bound_on_everything() {
+        let many: Vec<_> = (0..17).map(|i| format!("\"k{i}\":\"v\"")).collect();
+        let json = format!("{{{}}}", many.join(","));
+        assert!(serde_json::from_str::<ShortTexts>(&json).is_err());
+        let long = format!("{{\"k\":\"{}\"}}", "v".repeat(257));
+        assert!(serde_json::from_str::<ShortTexts>(&long).is_err());
+    }
+}

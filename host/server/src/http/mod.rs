@@ -1,0 +1,81 @@
+//! HTTP: the wire formats, and the table of routes. No rule of metering lives here.
+
+mod alert;
+mod answer;
+mod ask;
+mod check;
+mod decision;
+mod fields;
+mod health;
+mod json;
+mod made;
+mod money;
+mod observe;
+mod path;
+mod policies;
+mod problem;
+mod quote;
+mod rate_limit;
+mod receipt;
+mod reservations;
+mod subscription;
+mod usage;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+use crate::service::Service;
+use problem::Problem;
+
+/// What every handler works with.
+type App = axum::extract::State<Arc<Service>>;
+
+/// All routes. Pages of `cors_origins` may read the answers.
+pub fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
+    let router = Router::new()
+        .route("/v1/check", post(check::check))
+        .route("/v1/reservations", post(reservations::reserve))
+        .route("/v1/reservations/{id}", get(reservations::show).delete(reservations::release))
+        .route("/v1/reservations/{id}/settle", post(reservations::settle))
+        .route("/v1/usage", post(usage::record).get(usage::find))
+        .route("/v1/quote", post(quote::quote))
+        .route("/v1/policies", get(policies::show))
+        .route("/v1/policies/reload", post(policies::reload))
+        .nest("/api/subscription", subscription::routes())
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(service);
+    let router = match cors_origins {
+        [] => router,
+        origins => router.layer(cors(origins)),
+    };
+    router.layer(from_fn(observe::observe))
+}
+
+async fn unknown_route() -> Problem {
+    Problem::plain(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::plain(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
+}
+
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    let origin = match origins.iter().any(|origin| origin == "*") {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::list(origins.iter().cloned()),
+    };
+    let exposed = ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after"];
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods(Any)
+        .allow_headers(Any)
+        .expose_headers(exposed.map(HeaderName::from_static))
+}

@@ -1,0 +1,193 @@
+//! The header fields of the IETF draft on rate limits, and `Retry-After`. Their numbers are
+//! whole requests, so they speak of quotas on calls only.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use tollgate_domain::{Amount, Decision, LevelState, Meter, QuotaState, Timestamp};
+
+/// More digits than a structured field's integer may have.
+const DIGITS_MAX: usize = 15;
+
+/// `RateLimit-Policy` and `RateLimit`, where there is something to say.
+pub fn headers(decision: &Decision) -> HeaderMap {
+    let (mut policies, mut limits) = (String::new(), String::new());
+    for (level, quota, remaining) in tightest(decision) {
+        let separator = if policies.is_empty() { "" } else { ", " };
+        let (Some(limit), at) = (quota.limit.and_then(whole), decision.snapshot.at) else {
+            continue;
+        };
+        // Writing to a `String` cannot fail.
+        let _ = write!(policies, "{separator}\"{}\";q={limit}", quota.name);
+        let _ = write!(limits, "{separator}\"{}\";r={remaining}", quota.name);
+        let span = quota.window.span(at, &level.calendar);
+        if let Some(end) = span.end {
+            let _ = write!(policies, ";w={}", seconds(end.since(span.start)));
+            let _ = write!(limits, ";t={}", seconds(end.since(at)));
+        }
+    }
+    let named = [("ratelimit-policy", policies), ("ratelimit", limits)].into_iter();
+    named
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, value)| {
+            let value = HeaderValue::try_from(value).ok()?;
+            Some((HeaderName::from_static(name), value))
+        })
+        .collect()
+}
+
+/// `Retry-After`, where a reset will help: not before the last of the violated quotas has reset.
+pub fn retry_after(decision: &Decision) -> HeaderMap {
+    let at = decision.snapshot.at;
+    let resets: Option<Vec<Timestamp>> = decision.violated().map(helpful_reset).collect();
+    let latest = resets.and_then(|resets| resets.into_iter().max());
+    let wait = latest.map(|latest| HeaderValue::from(seconds(latest.since(at))));
+    wait.map(|wait| (header::RETRY_AFTER, wait)).into_iter().collect()
+}
+
+/// When a quota resets, if the call fits then.
+fn helpful_reset(quota: &QuotaState) -> Option<Timestamp> {
+    let bound = quota.limit?.plus_percent(quota.grace_percent);
+    let fits = match quota.requested {
+        Some(requested) => requested <= bound,
+        None => bound > Amount::ZERO,
+    };
+    quota.resets_at.filter(|_| fits)
+}
+
+/// The limited quotas on calls, each with what remains of it. Where levels have quotas of one
+/// name, the tightest speaks for all: a name stands for one policy in these fields.
+fn tightest(decision: &Decision) -> Vec<(&LevelState, &QuotaState, String)> {
+    let mut found = BTreeMap::new();
+    for level in &decision.snapshot.levels {
+        for quota in level.quotas.iter().filter(|quota| counts_calls(level, quota)) {
+            let Some(remaining) = quota.remaining() else { continue };
+            let tightest = found.entry(&quota.name).or_insert((level, quota, remaining));
+            if remaining < tightest.2 {
+                *tightest = (level, quota, remaining);
+            }
+        }
+    }
+    let found = found.into_values();
+    found.filter_map(|(level, quota, rest)| Some((level, quota, whole(rest)?))).collect()
+}
+
+fn counts_calls(level: &LevelState, quota: &QuotaState) -> bool {
+    let quotas = level.terms.iter().flat_map(|plan| &plan.quotas);
+    let meter = quotas.into_iter().find(|own| own.name == quota.name).map(|own| &own.meter);
+    meter.is_some_and(|meter| matches!(meter, Meter::Quantity(name) if name.as_str() == "calls"))
+}
+
+/// The whole part, if a structured field can hold it.
+fn whole(amount: Amount) -> Option<String> {
+    let mut text = amount.to_string();
+    text.truncate(text.find('.').unwrap_or(text.len()));
+    Some(text).filter(|text| text.len() <= DIGITS_MAX)
+}
+
+/// Rounded up: who comes back a moment early is refused again.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_domain::{Calendar, Mode, Plan, Quota, Snapshot, Status, Window};
+
+    use super::*;
+
+    fn quota(name: &str, limit: u64, used: u64) -> QuotaState {
+        QuotaState {
+            name: name.parse().unwrap(),
+            mode: Mode::Hard,
+            window: Window::Month,
+            limit: Some(limit.into()),
+            grace_percent: 0,
+            used: used.into(),
+            reserved: Amount::ZERO,
+            requested: Some(1.into()),
+            is_cost: false,
+            resets_at: "2025-02-01T00:00:00Z".parse().ok(),
+        }
+    }
+
+    fn level(quotas: Vec<QuotaState>) -> LevelState {
+        let definitions = quotas.iter().map(|quota| Quota {
+            name: quota.name.clone(),
+            meter: if quota.name.as_str().ends_with("calls") { "calls" } else { "tokens" }
+                .parse()
+                .unwrap(),
+            providers: vec![],
+            models: vec![],
+            window: quota.window,
+            limit: quota.limit,
+            mode: quota.mode,
+            grace_percent: 0,
+        });
+        let plan = Plan {
+            id: "pro".parse().unwrap(),
+            name: "Pro".into(),
+            tier: "pro".into(),
+            description: String::new(),
+            price_monthly: Default::default(),
+            price_yearly: Default::default(),
+            features: vec![],
+            providers: None,
+            quotas: definitions.collect(),
+        };
+        LevelState {
+            subject: "ann".parse().unwrap(),
+            calendar: Calendar::default(),
+            plan: Some(plan.id.clone()),
+            terms: Some(plan.into()),
+            status: Status::Active,
+            quotas,
+        }
+    }
+
+    fn decision(levels: Vec<LevelState>) -> Decision {
+        let at = "2025-01-30T23:59:59.5Z".parse().unwrap();
+        tollgate_domain::decide(Snapshot { at, levels }, Default::default())
+    }
+
+    fn printed(headers: &HeaderMap) -> Vec<&str> {
+        headers.values().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn quotas_on_calls_are_told_with_their_window_and_reset() {
+        let levels =
+            vec![level(vec![quota("gemini_calls", 5000, 800), quota("gemini_tokens", 9, 1)])];
+        assert_eq!(
+            printed(&headers(&decision(levels))),
+            ["\"gemini_calls\";q=5000;w=2678400", "\"gemini_calls\";r=4200;t=86401"]
+        );
+        assert!(headers(&decision(vec![level(vec![quota("gemini_tokens", 9, 1)])])).is_empty());
+    }
+
+    #[test]
+    fn of_several_levels_the_tightest_speaks() {
+        let levels = vec![
+            level(vec![quota("gemini_calls", 5000, 800)]),
+            level(vec![quota("gemini_calls", 100, 90)]),
+        ];
+        let headers = headers(&decision(levels));
+        assert_eq!(printed(&headers)[1], "\"gemini_calls\";r=10;t=86401");
+    }
+
+    #[test]
+    fn retry_after_waits_for_the_last_reset_and_is_left_out_where_none_helps() {
+        let hour = || QuotaState {
+            resets_at: "2025-01-31T00:00:00Z".parse().ok(),
+            ..quota("burst_calls", 1, 1)
+        };
+        let after = |quotas| retry_after(&decision(vec![level(quotas)]));
+        assert_eq!(printed(&after(vec![hour()])), ["1"]);
+        assert_eq!(printed(&after(vec![hour(), quota("gemini_calls", 5, 5)])), ["86401"]);
+        let never = QuotaState { resets_at: None, ..quota("trial_calls", 5, 5) };
+        assert!(after(vec![hour(), never]).is_empty());
+        assert!(after(vec![quota("no_calls", 0, 0)]).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! How a recorded event is written.
+
+use std::ops::Not;
+
+use serde::{Serialize, Serializer};
+use tollgate_domain::{
+    Amount, Charge, EndpointName, Metadata, ModelId, PeriodId, ProviderId, QuantityName,
+    SubjectPath, Timestamp, Usage, Usd,
+};
+use tollgate_ledger::Recorded;
+
+use super::alert::AlertView;
+
+/// The answer to whoever settles or records.
+#[derive(Serialize)]
+pub struct Receipt<'a> {
+    event_id: String,
+    #[serde(skip_serializing_if = "Not::not")]
+    duplicate: bool,
+    cost: Option<Usd>,
+    unpriced: bool,
+    /// Whether the caller's own word won over the price list.
+    cost_given: bool,
+    charges: Vec<ChargeView<'a>>,
+    overage: bool,
+    late: bool,
+    revision: &'a str,
+    alerts: Vec<AlertView<'a>>,
+}
+
+/// An event, whole.
+#[derive(Serialize)]
+pub struct EventView<'a> {
+    subject: &'a SubjectPath,
+    provider: &'a ProviderId,
+    model: Option<&'a ModelId>,
+    endpoint: Option<&'a EndpointName>,
+    method: Option<&'a str>,
+    usage: UsageMap<'a>,
+    response_time_ms: Option<u64>,
+    status_code: Option<u16>,
+    error: Option<&'a str>,
+    request_id: Option<&'a str>,
+    metadata: &'a Metadata,
+    occurred_at: Timestamp,
+    recorded_at: Timestamp,
+    billing_period: &'a PeriodId,
+    reservation_id: Option<String>,
+    #[serde(flatten)]
+    receipt: Receipt<'a>,
+}
+
+#[derive(Serialize)]
+pub struct ChargeView<'a> {
+    quantity: &'a QuantityName,
+    amount: Amount,
+    unit_price: Usd,
+    cost: Usd,
+}
+
+/// Quantities by name, as whole numbers.
+pub struct UsageMap<'a>(pub &'a Usage);
+
+impl Serialize for UsageMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
+
+impl<'a> Receipt<'a> {
+    pub fn new(recorded: &'a Recorded) -> Self {
+        let event = &*recorded.event;
+        let report = &event.report;
+        let alert = |raised| AlertView::new(raised, &event.period);
+        Self {
+            event_id: event_id(recorded),
+            duplicate: false,
+            cost: report.cost,
+            unpriced: report.cost.is_none(),
+            cost_given: report.cost_given,
+            charges: report.charges.iter().map(ChargeView::new).collect(),
+            overage: event.overage,
+            late: event.late,
+            revision: &report.revision,
+            alerts: event.raised.iter().map(alert).collect(),
+        }
+    }
+
+    /// The same, saying whether the event was there before.
+    pub fn with_duplicate(recorded: &'a Recorded) -> Self {
+        Self { duplicate: recorded.duplicate, ..Self::new(recorded) }
+    }
+}
+
+impl<'a> EventView<'a> {
+    pub fn new(recorded: &'a Recorded) -> Self {
+        let event = &*recorded.event;
+        let report = &event.report;
+        Self {
+            subject: &report.subject,
+            provider: &report.provider,
+            model: report.model.as_ref(),
+            endpoint: report.endpoint.as_ref(),
+            method: report.method.as_deref(),
+            usage: UsageMap(&report.usage),
+            response_time_ms: report.response_time_ms,
+            status_code: report.status_code,
+            error: report.error.as_deref(),
+            request_id: report.request_id.as_deref(),
+            metadata: &report.metadata,
+            occurred_at: report.occurred_at,
+            recorded_at: event.recorded_at,
+            billing_period: &event.period,
+            reservation_id: event.reservation.map(|id| id.to_string()),
+            receipt: Receipt::new(recorded),
+        }
+    }
+}
+
+impl<'a> ChargeView<'a> {
+    pub fn new(charge: &'a Charge) -> Self {
+        let Charge { quantity, amount, unit_price, cost, side: _ } = charge;
+        Self { quantity, amount: *amount, unit_price: *unit_price, cost: *cost }
+    }
+}
+
+/// The name that the caller gave the event, or else our own.
+fn event_id(recorded: &Recorded) -> String {
+    let own = recorded.event.report.key.as_ref().map(|key| key.to_string());
+    own.unwrap_or_else(|| recorded.id.to_string())
+}

@@ -1,0 +1,43 @@
+//! `/api/subscription`: the endpoints of the seed document, for dashboards. Money is a JSON
+//! number here, and errors come in an envelope of their own.
+
+mod envelope;
+mod limits;
+mod plans;
+mod pricing;
+mod subscriptions;
+mod usage;
+mod user;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+
+use super::App;
+use super::problem::Problem;
+use crate::service::Service;
+use envelope::Exception;
+
+pub fn routes() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/plans", get(plans::list))
+        .route("/pricing", get(pricing::list))
+        .route("/user/{user_id}/subscription", get(subscriptions::show).put(subscriptions::change))
+        .route("/usage/{user_id}", get(usage::show))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+}
+
+async fn unknown_route(service: App) -> Response {
+    let problem = Problem::plain(StatusCode::NOT_FOUND, "there is nothing at this path");
+    envelope::failure(&service, Exception::Subscription, None, &problem)
+}
+
+async fn wrong_method(service: App) -> Response {
+    let detail = "this path does not take that method";
+    let problem = Problem::plain(StatusCode::METHOD_NOT_ALLOWED, detail);
+    envelope::failure(&service, Exception::Subscription, None, &problem)
+}

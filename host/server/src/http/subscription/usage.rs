@@ -1,0 +1,125 @@
+//! `GET /api/subscription/usage/{user_id}`
+
+use axum::http::Uri;
+use axum::response::Response;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize, Serializer};
+use tollgate_domain::{ProviderId, Timestamp, Usd};
+use tollgate_ledger::{Period, Totals};
+
+use super::envelope::{Exception, answer};
+use super::limits::{PlanLimits, names};
+use super::user::User;
+use crate::http::App;
+use crate::http::alert::AlertView;
+use crate::http::json::query;
+use crate::http::money::Exact;
+use crate::http::problem::Problem;
+use crate::service::Statistics;
+
+/// How all time is named where a billing period is expected.
+const ALL_TIME: &str = "all";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    billing_period: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StatisticsView<'a> {
+    billing_period: &'a str,
+    usage_status: &'static str,
+    total_calls: u64,
+    total_tokens: u64,
+    total_cost: Exact<Usd>,
+    avg_response_time: Exact<Decimal>,
+    error_rate: Exact<Decimal>,
+    limits: PlanLimits<'a>,
+    provider_breakdown: Breakdown<'a>,
+    usage_percentages: Percentages<'a>,
+    alerts: Vec<AlertView<'a>>,
+    last_updated: Timestamp,
+}
+
+pub async fn show(service: App, user: User, uri: Uri) -> Response {
+    let statistics = async {
+        let subject = user.subject()?;
+        let period = period(&query::<Asked>(&uri)?)?;
+        Ok(service.usage(subject, &period).await?)
+    };
+    let statistics = statistics.await;
+    let view = statistics.as_ref().map(StatisticsView::new);
+    answer(&service, Exception::Subscription, Some(&user), view)
+}
+
+fn period(asked: &Asked) -> Result<Period, Problem> {
+    match asked.billing_period.as_deref() {
+        None => Ok(Period::Current),
+        Some(ALL_TIME) => Ok(Period::AllTime),
+        Some(name) => {
+            let invalid = |error| Problem::invalid("/billing_period", format!("{error}"));
+            name.parse().map(Period::Of).map_err(invalid)
+        }
+    }
+}
+
+impl<'a> StatisticsView<'a> {
+    fn new(statistics: &'a Statistics) -> Self {
+        let Statistics { total, plan, calendar, .. } = statistics;
+        let alert = |raised| AlertView::new(raised, &calendar.period(raised.raised_at));
+        Self {
+            billing_period: statistics.period.as_ref().map_or(ALL_TIME, |period| period.as_str()),
+            usage_status: statistics.status.as_str(),
+            total_calls: total.quantity("calls"),
+            total_tokens: total.tokens(),
+            total_cost: Exact(total.cost),
+            avg_response_time: rounded(statistics.avg_response_time),
+            error_rate: rounded(statistics.error_rate),
+            limits: PlanLimits::new(plan.as_deref()),
+            provider_breakdown: Breakdown(statistics),
+            usage_percentages: Percentages(statistics),
+            alerts: statistics.raised.iter().map(alert).collect(),
+            last_updated: statistics.at,
+        }
+    }
+}
+
+/// Use by provider.
+struct Breakdown<'a>(&'a Statistics);
+
+#[derive(Serialize)]
+struct ProviderUse {
+    calls: u64,
+    tokens: u64,
+    cost: Exact<Usd>,
+}
+
+impl Serialize for Breakdown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let used = |(provider, totals): (&'_ ProviderId, &Totals)| {
+            let (calls, tokens) = (totals.quantity("calls"), totals.tokens());
+            (provider.to_string(), ProviderUse { calls, tokens, cost: Exact(totals.cost) })
+        };
+        serializer.collect_map(self.0.by_provider.iter().map(used))
+    }
+}
+
+/// A number for every quota of the plan and for every name that dashboards expect.
+struct Percentages<'a>(&'a Statistics);
+
+impl Serialize for Percentages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let used = |name: &str| {
+            let mut quotas = self.0.percentages.iter();
+            let quota = quotas.find(|(own, _)| own.as_str() == name);
+            rounded(quota.map_or(Decimal::ZERO, |(_, percentage)| *percentage))
+        };
+        let entry = |name| (if name == "monthly_cost" { "cost" } else { name }, used(name));
+        serializer.collect_map(names(self.0.plan.as_deref()).map(entry))
+    }
+}
+
+fn rounded(decimal: Decimal) -> Exact<Decimal> {
+    Exact(decimal.normalize())
+}

@@ -1,0 +1,79 @@
+//! Before a call: check, reserve, release.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_domain::{Call, Decision, Timestamp, Usd};
+use tollgate_engine::PolicySet;
+use tollgate_ledger::{Ask, LedgerError, Reservation, ReservationId};
+
+use super::{Error, Service};
+
+/// What a caller is told of a call that was not made yet.
+pub struct Answer {
+    pub decision: Decision,
+    /// `None` where nobody prices the call.
+    pub estimated_cost: Option<Usd>,
+    /// The policies that decided.
+    pub set: Arc<PolicySet>,
+}
+
+/// The answer to a caller who wants quota held.
+pub struct Granted {
+    pub answer: Answer,
+    /// `None` if refused.
+    pub reservation: Option<Arc<Reservation>>,
+}
+
+impl Service {
+    /// Whether the call would fit now.
+    pub async fn check(&self, call: Call) -> Result<Answer, Error> {
+        let Question { set, call, estimated_cost, now } = self.question(call)?;
+        let mut judge = set.judge();
+        let ask = ask(&set, &call, estimated_cost);
+        let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
+        let decision = self.ledger.check(&ask, now, judged).await?;
+        Ok(Answer { decision, estimated_cost, set })
+    }
+
+    /// Holds what the call will probably use.
+    pub async fn reserve(&self, call: Call, time_to_live: Duration) -> Result<Granted, Error> {
+        let Question { set, call, estimated_cost, now } = self.question(call)?;
+        let mut judge = set.judge();
+        let ask = ask(&set, &call, estimated_cost);
+        let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
+        let reserved = self.ledger.reserve(&ask, time_to_live, now, judged).await?;
+        let answer = Answer { decision: reserved.decision, estimated_cost, set };
+        Ok(Granted { answer, reservation: reserved.reservation })
+    }
+
+    pub fn reservation(&self, id: ReservationId) -> Result<Arc<Reservation>, Error> {
+        Ok(self.ledger.reservation(id)?.ok_or(LedgerError::UnknownReservation)?)
+    }
+
+    /// Gives back what was held, unused.
+    pub async fn release(&self, id: ReservationId) -> Result<(), Error> {
+        Ok(self.ledger.release(id, self.now()).await?)
+    }
+
+    /// Fills in what the caller left unstated.
+    fn question(&self, mut call: Call) -> Result<Question, Error> {
+        let set = self.policy_set()?;
+        let now = self.now();
+        let estimate = set.estimate(&call, now)?;
+        call.usage = estimate.usage;
+        Ok(Question { set, call, estimated_cost: estimate.cost, now })
+    }
+}
+
+struct Question {
+    set: Arc<PolicySet>,
+    /// With its usage as estimated.
+    call: Call,
+    estimated_cost: Option<Usd>,
+    now: Timestamp,
+}
+
+fn ask<'a>(set: &'a PolicySet, call: &'a Call, cost: Option<Usd>) -> Ask<'a> {
+    Ask { call, cost, plans: set.plans(), revision: set.revision() }
+}

@@ -1,0 +1,36 @@
+//! Why a use case gave no answer.
+
+use tollgate_domain::{PlanId, ProviderId, SubjectId, UsageError};
+use tollgate_engine::Rejected;
+use tollgate_ledger::LedgerError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no complete set of policies is active")]
+    NoPolicies,
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error("lies more than 5 minutes in the future")]
+    TooFarAhead,
+    /// A policy looked at the call and refuses to say anything about it.
+    #[error("{}", .0.message)]
+    Rejected(Rejected),
+    #[error("no policy knows how {provider} reports usage in its `{flavor}` API")]
+    UnknownFlavor { provider: ProviderId, flavor: String },
+    #[error("no policy prices {0}")]
+    Unpriced(String),
+    #[error("there is no plan `{0}`")]
+    UnknownPlan(PlanId),
+    #[error("{0} has no plan, and there is no default one")]
+    NoPlan(SubjectId),
+    #[error("{0} has no such event")]
+    UnknownEvent(SubjectId),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}

@@ -1,0 +1,74 @@
+//! The use cases, free of HTTP.
+//!
+//! Each takes the policy set once and keeps it: no call is decided by half of two revisions.
+//! Policies estimate and price before the ledger is asked; judges and alerters are checked out
+//! before its lock is taken.
+
+mod ask;
+mod error;
+mod price;
+mod rate;
+mod record;
+mod settle;
+mod statistics;
+mod subscription;
+mod usage;
+
+use std::sync::Arc;
+
+use tollgate_domain::Timestamp;
+use tollgate_engine::{Policies, PolicySet, PolicyStatus};
+
+pub use ask::Answer;
+pub use error::Error;
+pub use price::PriceQuestion;
+pub use rate::{Made, Used};
+pub use record::UseReport;
+pub use settle::Settlement;
+pub use statistics::Statistics;
+pub use subscription::Subscribed;
+
+use crate::app::Ledger;
+use crate::clock::Clock;
+
+/// What the service works with.
+pub struct Service {
+    ledger: Arc<Ledger>,
+    policies: Arc<Policies>,
+    clock: Clock,
+}
+
+impl Service {
+    pub fn new(ledger: Arc<Ledger>, policies: Arc<Policies>, clock: Clock) -> Self {
+        Self { ledger, policies, clock }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether calls can be decided. The ledger has recovered before there is a service.
+    pub fn ready(&self) -> Result<(), Error> {
+        self.policy_set().map(drop)
+    }
+
+    pub fn policy_status(&self) -> PolicyStatus {
+        self.policies.status()
+    }
+
+    /// Looks at the policies' folder now. Answers once what is there is active or refused.
+    pub async fn reload(&self) -> Result<PolicyStatus, Error> {
+        let policies = self.policies.clone();
+        // Compiling takes its time.
+        tokio::task::spawn_blocking(move || {
+            policies.reload();
+            policies.status()
+        })
+        .await
+        .map_err(|_| Error::NoPolicies)
+    }
+
+    fn policy_set(&self) -> Result<Arc<PolicySet>, Error> {
+        self.policies.current().ok_or(Error::NoPolicies)
+    }
+}

@@ -1,0 +1,46 @@
+//! After a reserved call: what was really used.
+
+use tollgate_domain::{Metadata, ModelId, Timestamp};
+use tollgate_ledger::{Outcome, Recorded, ReservationId};
+
+use super::rate::{Made, Rated, rate, report};
+use super::{Error, Service};
+
+/// What a caller says of a call that was reserved.
+pub struct Settlement {
+    pub made: Made,
+    /// If another one answered than was reserved for.
+    pub model: Option<ModelId>,
+    /// If other than what came with the reservation.
+    pub metadata: Option<Metadata>,
+    /// If not when it was reserved.
+    pub occurred_at: Option<Timestamp>,
+}
+
+impl Service {
+    /// Replaces a hold by what was really used.
+    pub async fn settle(
+        &self,
+        id: ReservationId,
+        settlement: Settlement,
+    ) -> Result<Recorded, Error> {
+        let (set, now) = (self.policy_set()?, self.now());
+        let reservation = self.reservation(id)?;
+        let Settlement { made, model, metadata, occurred_at } = settlement;
+        let mut call = reservation.call.clone();
+        call.model = model.or(call.model);
+        call.metadata = metadata.unwrap_or(call.metadata);
+        let occurred_at = occurred_at.unwrap_or(reservation.created_at);
+        let rated = match reservation.outcome {
+            Outcome::Open => rate(&set, call, &made, occurred_at, now)?,
+            // The ledger only compares: its answer does not depend on the policies of today.
+            Outcome::Settled { .. } | Outcome::Released => {
+                Rated { call, cost: None, charges: vec![] }
+            }
+        };
+        let report = report(rated, made, occurred_at, set.revision());
+        let mut alerter = set.alerter();
+        let due = |readings: &[_]| alerter.due(readings);
+        Ok(self.ledger.settle(id, &report, set.plans(), now, due).await?)
+    }
+}

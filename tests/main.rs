@@ -1,0 +1,17 @@
+//! Black-box tests: the real program over its command line, its files and HTTP, as its users meet
+//! it. Whatever one crate can prove by itself is tested in that crate.
+
+/// What the command line prints, takes and refuses.
+mod cli;
+/// Callers that ask at the same time share exactly what there is.
+mod concurrency;
+/// The HTTP contract, clause by clause: one file for each group of endpoints or rules.
+mod contract;
+/// What was acknowledged outlives the process, however it ends.
+mod durability;
+/// A recorded hour of real calls, from `tollgate load` to the last digit of every bill.
+mod first_light;
+/// Policies change while calls are under way.
+mod reload;
+/// The program in a folder of its own, and a client that keeps every digit.
+mod support;

@@ -1,0 +1,15 @@
+mod answer;
+mod client;
+mod home;
+mod program;
+mod server;
+mod usd;
+mod wait;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use home::Home;
+pub use program::tollgate;
+pub use server::{Server, shared};
+pub use usd::usd;
+pub use wait::{PATIENCE, eventually};
