@@ -59,20 +59,23 @@ fn build<K: PolicyKind>(
 ) -> Result<Arc<Policy<K>>, Refused> {
     let blueprint = Blueprint::new(plugin.clone(), manifest.clone())
         .map_err(|error| Refused::new(Step::Linked, format_args!("{error:#}")))?;
-    let (first, terms, answers) = tried(&blueprint)?;
-    let (second, other_terms, other_answers) = tried(&blueprint)?;
-    if terms != other_terms || answers != other_answers {
+    let (first, second) = (try_out(&blueprint)?, try_out(&blueprint)?);
+    if first.terms != second.terms || first.answers != second.answers {
         return Err(impure());
     }
-    let warm = vec![first, second];
-    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, terms, warm, options)))
+    let warm = vec![first.instance, second.instance];
+    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, first.terms, warm, options)))
 }
 
-/// A fresh instance, what it offers, and its answers to the test calls, which must be the same
-/// when it is asked again.
-fn tried<K: PolicyKind>(
-    blueprint: &Blueprint<K>,
-) -> Result<(Instance<K>, K::Terms, K::Answers), Refused> {
+/// What an instance said.
+struct Trial<K: PolicyKind> {
+    instance: Instance<K>,
+    terms: K::Terms,
+    answers: K::Answers,
+}
+
+/// Asks a fresh instance what it offers, and puts the test calls to it twice.
+fn try_out<K: PolicyKind>(blueprint: &Blueprint<K>) -> Result<Trial<K>, Refused> {
     let mut instance = blueprint.start()?;
     let terms = K::terms(&mut instance).map_err(StartError::when("asked what it offers"))?;
     let mut ask =
@@ -81,7 +84,7 @@ fn tried<K: PolicyKind>(
     if fresh != warm {
         return Err(impure());
     }
-    Ok((instance, terms, fresh))
+    Ok(Trial { instance, terms, answers: fresh })
 }
 
 fn impure() -> Refused {

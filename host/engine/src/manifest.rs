@@ -14,8 +14,7 @@ use crate::limits::Limits;
 pub(crate) use applies_to::AppliesTo;
 use reader::{Field, Reader};
 
-/// What is wrong with a manifest, as an editor shows it: `standard-tiers.toml:12: unknown key
-/// `quotaz``.
+/// What is wrong with a manifest, as an editor shows it: `standard-tiers.toml:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {problem}")]
 pub(crate) struct ManifestError {

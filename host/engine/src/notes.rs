@@ -20,7 +20,7 @@ pub(crate) fn update(folder: &Path, rejected: &[Rejection]) {
     let mut notes: BTreeMap<&str, String> = BTreeMap::new();
     for Rejection { name, step, reason, .. } in rejected {
         let note = notes.entry(name).or_default();
-        note.push_str(&format!("{name} was not {step}:\n{reason}\n"));
+        *note += &format!("{name} is not {step}:\n{reason}\n");
     }
     // Of the set as a whole; there is no file to stand beside.
     notes.remove("*");

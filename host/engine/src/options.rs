@@ -7,7 +7,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// The folder of manifests and plugins.
     pub folder: PathBuf,
-    /// The most instances that may exist at once, of all policies together.
+    /// The most instances that may exist at once, of all policies together; room for several
+    /// times what each may keep idle.
     pub instances_max: u32,
     /// The most memory a manifest may ask for. Each possible instance reserves as much address
     /// space, which is not memory until it is used.
@@ -25,7 +26,7 @@ impl Options {
             folder: folder.into(),
             instances_max: 256,
             memory_mib_max: 256,
-            idle_per_policy_max: 64,
+            idle_per_policy_max: 32,
             calls_per_instance_max: 100_000,
         }
     }

@@ -1,5 +1,6 @@
 //! A policy that can be called, and its warm instances.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub(crate) struct Policy<K: PolicyKind> {
     /// The most recently used one last: its memory is the likeliest to be in a cache.
     idle: Mutex<Vec<Instance<K>>>,
     idle_max: usize,
+    /// How many instances are with handles that have not called yet.
+    waiting: AtomicUsize,
     calls_per_instance_max: u64,
 }
 
@@ -49,6 +52,7 @@ impl<K: PolicyKind> Policy<K> {
             terms,
             blueprint,
             idle: Mutex::new(warm),
+            waiting: AtomicUsize::new(0),
             idle_max: options.idle_per_policy_max,
             calls_per_instance_max: options.calls_per_instance_max,
         }
@@ -90,7 +94,8 @@ impl<K: PolicyKind> Policy<K> {
 ///
 /// The instance is taken when the handle is made, so that a call need not wait for one to be
 /// started, and goes back to the others after the call: what is needed is as many instances as
-/// threads call at the same time, not as many as requests wait for a disk.
+/// threads call at the same time, not as many as requests wait for a disk. Where more wait to
+/// call than a policy may keep idle, the rest take theirs when their turn has come.
 pub(crate) struct Handle<K: PolicyKind> {
     policy: Arc<Policy<K>>,
     instance: Option<Instance<K>>,
@@ -98,8 +103,15 @@ pub(crate) struct Handle<K: PolicyKind> {
 
 impl<K: PolicyKind> Handle<K> {
     pub fn new(policy: &Arc<Policy<K>>) -> Self {
-        // Where this fails, the call will try again, and count and report the fault.
-        Self { policy: policy.clone(), instance: policy.take().ok() }
+        let mut handle = Self { policy: policy.clone(), instance: None };
+        if policy.waiting.fetch_add(1, Relaxed) < policy.idle_max {
+            // Where this fails, the call will try again, and count and report the fault.
+            handle.instance = policy.take().ok();
+        }
+        if handle.instance.is_none() {
+            policy.waiting.fetch_sub(1, Relaxed);
+        }
+        handle
     }
 
     pub fn policy(&self) -> &Policy<K> {
@@ -112,7 +124,7 @@ impl<K: PolicyKind> Handle<K> {
         function: impl FnOnce(&mut Instance<K>) -> Result<R, Fault>,
     ) -> Result<R, Fault> {
         let started = Instant::now();
-        let taken = self.instance.take().map_or_else(|| self.policy.take(), Ok);
+        let taken = self.at_hand().map_or_else(|| self.policy.take(), Ok);
         let outcome = taken.and_then(|mut instance| {
             let answer = function(&mut instance)?;
             self.policy.give_back(instance);
@@ -121,11 +133,17 @@ impl<K: PolicyKind> Handle<K> {
         self.policy.card.stats.call_took(started.elapsed());
         outcome.inspect_err(|fault| self.policy.note(fault))
     }
+
+    fn at_hand(&mut self) -> Option<Instance<K>> {
+        self.instance.take().inspect(|_| {
+            self.policy.waiting.fetch_sub(1, Relaxed);
+        })
+    }
 }
 
 impl<K: PolicyKind> Drop for Handle<K> {
     fn drop(&mut self) {
-        if let Some(instance) = self.instance.take() {
+        if let Some(instance) = self.at_hand() {
             self.policy.give_back(instance);
         }
     }

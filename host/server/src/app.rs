@@ -1,6 +1,7 @@
 //! Wiring: which parts the service is made of, and how it starts and stops.
 
 use std::future::IntoFuture;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::settings::Settings;
 pub type Ledger = tollgate_ledger::Ledger<SledStore>;
 
 /// How long requests under way may take once the service is told to stop.
-const FAREWELL: Duration = Duration::from_secs(20);
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal says stop, or the ledger fails.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -39,7 +40,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
     // Whoever starts the service may wait for this line, and read the port from it.
-    println!("tollgate listening on http://{}", listener.local_addr()?);
+    writeln!(std::io::stdout(), "tollgate listening on http://{}", listener.local_addr()?)?;
     let listener = listener.tap_io(|stream| {
         // Without it, small answers wait for the client's acknowledgements.
         if let Err(error) = stream.set_nodelay(true) {

@@ -79,3 +79,40 @@ fn add_stated_facts<'a>(call: &'a Call, needs: Needs, facts: &mut Vec<Fact<'a>>)
         facts.extend(entries.map(|(key, value)| (format!("metadata.{key}").into(), value.into())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tollgate_domain::Metadata;
+
+    use super::*;
+    use crate::kinds::Kind;
+
+    #[test]
+    fn a_policy_is_told_what_it_asked_for_and_what_was_stated() {
+        let call = Call {
+            subject: "acme/ann".parse().unwrap(),
+            provider: "gemini".parse().unwrap(),
+            model: None,
+            endpoint: None,
+            usage: Usage::new([]).unwrap(),
+            max_tokens: None,
+            features: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+            service_tier: Some("batch".into()),
+            region: Some("eu".into()),
+            metadata: Metadata::from([("team".into(), "ml".into())]),
+        };
+        let names = ["endpoint", "service-tier", "features", "metadata", "subject"];
+        let needs = Needs::parse(Kind::Pricing, &names.map(String::from)).unwrap();
+        with_call(&call, Timestamp::from_micros(1_500_000), needs, Vec::new(), |shown, _| {
+            let facts: Vec<_> = shown.facts.iter().map(|fact| (fact.name, fact.value)).collect();
+            let expected = [
+                ("service-tier", "batch"),
+                ("subject", "acme/ann"),
+                ("features", "a,b"),
+                ("metadata.team", "ml"),
+            ];
+            assert_eq!(facts, expected);
+            assert_eq!((shown.at, shown.usage.len()), (1_500, 0), "usage was not asked for");
+        });
+    }
+}

@@ -129,3 +129,42 @@ fn facts(snapshot: &Snapshot, estimated_cost: Option<Usd>, needs: Needs) -> Vec<
     }
     facts
 }
+
+#[cfg(test)]
+mod tests {
+    use tollgate_domain::{Calendar, Status, Timestamp};
+
+    use super::*;
+
+    fn facts_for(needs: &[&str]) -> Vec<(String, String)> {
+        let at: Timestamp = "2025-01-05T23:30:00Z".parse().unwrap();
+        let level = |plan: Option<&str>, timezone: &str| LevelState {
+            subject: "acme".parse().unwrap(),
+            calendar: Calendar { timezone: timezone.parse().unwrap(), anchor_day: 1 },
+            plan: plan.map(|plan| plan.parse().unwrap()),
+            terms: None,
+            status: Status::Active,
+            quotas: Vec::new(),
+        };
+        let levels = vec![level(None, "UTC"), level(Some("free"), "Europe/Berlin")];
+        let names: Vec<_> = needs.iter().map(|&name| name.to_owned()).collect();
+        let needs = Needs::parse(Kind::Tier, &names).unwrap();
+        let cost = Some("0.00045".parse().unwrap());
+        let facts = facts(&Snapshot { at, levels }, cost, needs);
+        facts.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn local_time_is_that_of_the_widest_level_with_a_plan() {
+        let expected = [("local-weekday", "1"), ("local-hour", "0")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(facts_for(&["local-hour", "local-weekday"]), expected);
+    }
+
+    #[test]
+    fn nothing_is_told_that_was_not_asked_for() {
+        assert_eq!(facts_for(&["usage", "quotas"]), []);
+        let cost = ("estimated-cost".to_owned(), "0.00045".to_owned());
+        assert_eq!(facts_for(&["estimated-cost"]), [cost]);
+    }
+}

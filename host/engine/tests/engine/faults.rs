@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_engine::Policies;
 
-use crate::support::{Folder, guest, info, judge};
+use crate::support::{Folder, active, call, guest, info, judge, snapshot};
 
 /// Harmless policies and a hostile one.
 fn hostile(manifest: &str) -> (Folder, Arc<Policies>) {
@@ -64,6 +64,19 @@ fn a_policy_that_may_fail_goes_without_an_opinion() {
     let (_folder, policies) = hostile("on_failure = \"allow\"\n");
     assert_eq!(judge(&policies, "traps").refusal, None);
     assert_eq!(info(&policies, "hostile").faults, 1);
+}
+
+#[test]
+fn more_requests_than_instances_can_wait_at_once() {
+    let (_folder, policies) = hostile("");
+    let set = active(&policies);
+    let snapshot = snapshot(set.plans(), None);
+    let mut judges: Vec<_> = (0..1_000).map(|_| set.judge()).collect();
+    for judge in &mut judges {
+        let opinion = judge.evaluate(&call("good", "m", &[]), &snapshot, None);
+        assert_eq!(opinion.refusal, None);
+    }
+    assert_eq!(info(&policies, "hostile").faults, 0);
 }
 
 #[test]

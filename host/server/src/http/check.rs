@@ -1,9 +1,9 @@
 //! `POST /v1/check`: would this call fit?
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
-use super::answer::Json;
 use super::ask::Ask;
 use super::decision::Verdict;
 use super::json::{JsonBody, parse};

@@ -1,7 +1,6 @@
 //! HTTP: the wire formats, and the table of routes. No rule of metering lives here.
 
 mod alert;
-mod answer;
 mod ask;
 mod check;
 mod decision;

@@ -1,13 +1,13 @@
 //! What a caller is told when something does not go as asked: `application/problem+json`
 //! (RFC 9457). The one place that turns errors into answers.
 
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use tollgate_ledger::LedgerError;
 
-use super::answer::Json;
 use crate::service::Error;
 
 /// The registered type for a quota that is used up.
@@ -158,6 +158,7 @@ fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
             (StatusCode::UNPROCESSABLE_ENTITY, "overflow", "More than can be counted")
         }
         LedgerError::LostEvent(_) => {
+            tracing::error!(%error, "the ledger is damaged");
             (StatusCode::INTERNAL_SERVER_ERROR, "lost-event", "The ledger is damaged")
         }
         LedgerError::Store(_) => {

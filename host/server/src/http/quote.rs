@@ -1,12 +1,12 @@
 //! `POST /v1/quote`: what would this cost?
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate_domain::{Call, ModelId, ProviderId, Side, SubjectPath, Timestamp, Usd};
 
 use super::App;
-use super::answer::Json;
 use super::fields::{Quantities, Text};
 use super::json::{JsonBody, parse};
 use super::made::used;

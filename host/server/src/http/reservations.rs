@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -10,7 +11,6 @@ use tollgate_domain::{ModelId, ProviderId, SubjectPath, Timestamp, Usd};
 use tollgate_ledger::Outcome;
 
 use super::App;
-use super::answer::Json;
 use super::ask::Ask;
 use super::decision::{Denied, Verdict};
 use super::json::{JsonBody, parse};

@@ -1,5 +1,6 @@
 //! `/v1/usage`: use that was not reserved.
 
+use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,6 @@ use serde_json::value::RawValue;
 use tollgate_domain::SubjectPath;
 
 use super::App;
-use super::answer::Json;
 use super::json::{JsonBody, elements, query};
 use super::made::use_report;
 use super::problem::Problem;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -9,7 +10,6 @@ use serde_json::Value;
 use tollgate_domain::Timestamp;
 
 use super::user::User;
-use crate::http::answer::Json;
 use crate::http::problem::Problem;
 use crate::service::Service;
 
