@@ -1,6 +1,8 @@
 //! Black-box tests: the real program over its command line, its files and HTTP, as its users meet
 //! it. Whatever one crate can prove by itself is tested in that crate.
 
+/// What depends on the date: a service that is started again at another time.
+mod calendar;
 /// What the command line prints, takes and refuses.
 mod cli;
 /// Callers that ask at the same time share exactly what there is.
@@ -11,6 +13,8 @@ mod contract;
 mod durability;
 /// A recorded hour of real calls, from `tollgate load` to the last digit of every bill.
 mod first_light;
+/// `tollgate load` when things do not go as planned; `first_light` has it at its best.
+mod load;
 /// Policies change while calls are under way.
 mod reload;
 /// The program in a folder of its own, and a client that keeps every digit.

@@ -81,3 +81,19 @@ async fn an_estimate_larger_than_what_is_left_is_refused_and_none_at_all_is_not(
     let answer = check(&server, &with(call("check-estimate"), "usage", json!({}))).await;
     assert_eq!(answer["allowed"], true, "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_unknown_size_is_refused_where_nothing_is_left_of_tokens_or_money() {
+    let server = shared().await;
+    server.subscribe("check-spent", "pro").await;
+    let unknown = |subject| with(call(subject), "usage", json!({}));
+    let spent = with(with(unknown("check-spent"), "usage", json!({ "calls": 1 })), "cost", "150");
+    server.post("/v1/usage", &spent).await.expect(201);
+    let answer = check(&server, &unknown("check-spent")).await;
+    assert_eq!(answer["denied"]["quota"], "monthly_cost", "{answer}");
+
+    let used = with(call("check-used"), "usage", json!({ "input_tokens": 100_000 }));
+    server.post("/v1/usage", &used).await.expect(201);
+    let answer = check(&server, &unknown("check-used")).await;
+    assert_eq!(answer["denied"]["quota"], "gemini_tokens", "{answer}");
+}

@@ -2,7 +2,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use super::event_body;
-use crate::support::{Home, PATIENCE, Server, eventually};
+use crate::support::{CLOCK_START, Home, PATIENCE, Server, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_asked_to_end_first_answers_what_is_under_way() {
@@ -43,7 +43,7 @@ async fn a_service_that_is_asked_to_end_first_answers_what_is_under_way() {
 async fn a_second_process_on_the_same_data_is_told_so_and_does_no_harm() {
     let home = Home::new();
     let server = Server::start(&home).await;
-    let mut second = Server::command(&home);
+    let mut second = Server::command(&home, CLOCK_START);
     let output = tokio::task::spawn_blocking(move || second.output().unwrap()).await.unwrap();
     assert!(!output.status.success());
     let complaint = String::from_utf8(output.stderr).unwrap();

@@ -1,42 +1,38 @@
-use tokio::sync::mpsc;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 
 use super::event_body;
-use crate::support::{Home, Server};
+use crate::support::{Client, Home, Server};
 
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 const WRITERS: usize = 16;
 
-/// What a round of writers left behind, by event id.
-struct Written {
-    /// Sent, whether or not it was answered.
-    sent: Vec<String>,
-    acknowledged: Vec<String>,
-}
+/// What writers sent, by id, and whether the service acknowledged it.
+type Written = Vec<(String, bool)>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_exactly_once_after_each_kill() {
+async fn an_acknowledged_event_is_there_exactly_once_after_each_kill() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let home = Home::new();
     let mut all = 0;
     for round in 0..ROUNDS {
-        let server = Server::start(&home).await;
-        let written = write_until_killed(server, round, random.usize(1..400)).await;
-        let server = Server::start(&home).await;
         let said = format!("seed {seed}, round {round}");
-        for event in &written.acknowledged {
+        let server = Server::start(&home).await;
+        let record = |client, writer, done| record(client, format!("{round}-{writer}"), done);
+        let written = write_until_killed(server, random.usize(1..400), record).await;
+
+        let server = Server::start(&home).await;
+        for (event, acknowledged) in &written {
             let found = server.get(&format!("/v1/usage?subject=ann&event_id={event}")).await;
-            assert_eq!(found.status, 200, "{event} is lost, {said}");
-            let again = server.post("/v1/usage", &event_body(event)).await.expect(200);
-            assert_eq!(again["duplicate"], true, "{event} counts twice, {said}");
-        }
-        // What was not acknowledged may be there or not; sent again, it counts once.
-        for event in &written.sent {
+            assert!(found.status == 200 || !acknowledged, "{event} is lost, {said}");
+            // Sent again, it is either new or known, and counts once in any case.
             let again = server.post("/v1/usage", &event_body(event)).await;
-            assert!(again.status.is_success(), "{}, {said}", again.text);
+            let expected = if found.status == 200 { 200 } else { 201 };
+            assert_eq!(again.status, expected, "{event}: {}, {said}", again.text);
         }
-        all += written.sent.len();
+        all += written.len();
         let bill = server.get("/api/subscription/usage/ann").await.data();
         assert_eq!(bill["total_calls"], all, "{said}");
         assert_eq!(bill["total_tokens"], 15 * all, "{said}");
@@ -44,37 +40,86 @@ async fn what_was_acknowledged_is_there_exactly_once_after_each_kill() {
     }
 }
 
-/// Lets writers record events of one subject until so many are acknowledged, and then kills the
-/// service under them.
-async fn write_until_killed(server: Server, round: usize, enough: usize) -> Written {
-    let (acknowledge, mut acknowledgements) = mpsc::unbounded_channel();
+/// Records events until the service is gone.
+async fn record(client: Client, prefix: String, done: UnboundedSender<()>) -> Written {
+    let mut written = Written::new();
+    loop {
+        let event = format!("{prefix}-{}", written.len());
+        let answer = client.try_post("/v1/usage", &event_body(&event)).await;
+        written.push((event, answer.is_ok()));
+        let Ok(answer) = answer else { return written };
+        answer.expect(201);
+        // Nobody counts them any more once the service is to be killed.
+        let _ = done.send(());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_hold_settles_exactly_once_after_each_kill() {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let home = Home::new();
+    let mut all = 0;
+    for round in 0..ROUNDS {
+        let said = format!("seed {seed}, round {round}");
+        let server = Server::start(&home).await;
+        server.subscribe("ann", "enterprise").await;
+        let hold_and_settle = |client, _, done| hold_and_settle(client, done);
+        let written = write_until_killed(server, random.usize(1..200), hold_and_settle).await;
+
+        let server = Server::start(&home).await;
+        for (hold, acknowledged) in &written {
+            let state = server.get(hold).await.expect(200)["state"].take();
+            assert!(state == "settled" || (state == "held" && !acknowledged), "{state}, {said}");
+            server.post(&format!("{hold}/settle"), &used()).await.expect(200);
+        }
+        all += written.len();
+        let bill = server.get("/api/subscription/usage/ann").await.data();
+        assert_eq!(bill["total_calls"], all, "{said}");
+        assert_eq!(bill["total_tokens"], 15 * all, "{said}");
+        server.kill();
+    }
+}
+
+/// Takes holds and settles them until the service is gone.
+async fn hold_and_settle(client: Client, done: UnboundedSender<()>) -> Written {
+    let mut call = event_body("");
+    call.as_object_mut().unwrap().remove("event_id");
+    let mut written = Written::new();
+    loop {
+        let Ok(held) = client.try_post("/v1/reservations", &call).await else { return written };
+        let held = held.expect(201);
+        let hold = format!("/v1/reservations/{}", held["reservation_id"].as_str().unwrap());
+        let settled = client.try_post(&format!("{hold}/settle"), &used()).await;
+        written.push((hold, settled.is_ok()));
+        let Ok(settled) = settled else { return written };
+        settled.expect(200);
+        let _ = done.send(());
+    }
+}
+
+fn used() -> Value {
+    json!({ "usage": { "input_tokens": 10, "output_tokens": 5 } })
+}
+
+/// Lets writers work until the service has acknowledged so much, and then kills it under them.
+async fn write_until_killed<W>(
+    server: Server,
+    enough: usize,
+    write: impl Fn(Client, usize, UnboundedSender<()>) -> W,
+) -> Written
+where
+    W: Future<Output = Written> + Send + 'static,
+{
+    let (done, mut acknowledged) = mpsc::unbounded_channel();
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
-        let (client, acknowledge) = (server.client(), acknowledge.clone());
-        writers.spawn(async move {
-            let mut sent = Vec::new();
-            loop {
-                let event = format!("{round}-{writer}-{}", sent.len());
-                sent.push(event.clone());
-                match client.try_post("/v1/usage", &event_body(&event)).await {
-                    Ok(answer) => answer.expect(201),
-                    Err(_) => return sent,
-                };
-                acknowledge.send(event).unwrap();
-            }
-        });
+        writers.spawn(write(server.client(), writer, done.clone()));
     }
-    drop(acknowledge);
-    let mut acknowledged = Vec::new();
-    while let Some(event) = acknowledgements.recv().await {
-        acknowledged.push(event);
-        if acknowledged.len() == enough {
-            break;
-        }
+    drop(done);
+    for _ in 0..enough {
+        acknowledged.recv().await;
     }
     server.kill();
-    while let Some(event) = acknowledgements.recv().await {
-        acknowledged.push(event);
-    }
-    Written { sent: writers.join_all().await.concat(), acknowledged }
+    writers.join_all().await.concat()
 }

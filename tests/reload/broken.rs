@@ -3,7 +3,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{TIERS, check, policies, rejection, text, use_up_free_calls};
-use crate::support::{Home, Server, eventually};
+use crate::support::{CLOCK_START, Home, Server, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_manifest_changes_nothing_and_says_why() {
@@ -54,7 +54,7 @@ async fn a_broken_file_hinders_no_other_change_and_heals_when_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_without_policies_says_so_until_they_come() {
-    let server = Server::launch(&Home::without_policies());
+    let server = Server::launch(&Home::without_policies(), CLOCK_START);
     assert_eq!(server.get("/healthz").await.status, 200);
     let unready = server.get("/readyz").await;
     assert_eq!(unready.status, 503);

@@ -1,6 +1,6 @@
 //! The program under test.
 
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// The program, deaf to the settings of whoever runs the tests.
 pub fn tollgate() -> Command {
@@ -11,4 +11,10 @@ pub fn tollgate() -> Command {
         }
     }
     command
+}
+
+/// Sends a process a signal, by its name without `SIG`.
+pub fn signal(process: &Child, name: &str) {
+    let pid = process.id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }

@@ -6,10 +6,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
 
-use super::{Client, Home, PATIENCE, eventually, tollgate};
+use super::{Client, Home, PATIENCE, eventually, signal, tollgate};
 
-/// When every service begins: no window turns within the next minutes, and all shipped prices
-/// hold.
+/// When a service begins unless a test says otherwise: no window turns within the next minutes,
+/// and all shipped prices hold.
 pub const CLOCK_START: &str = "2026-08-10T12:00:00Z";
 
 /// Ends with its value, as after a power cut.
@@ -36,7 +36,12 @@ pub async fn shared() -> Arc<Server> {
 impl Server {
     /// Starts the service in its home and waits until it is ready.
     pub async fn start(home: &Arc<Home>) -> Self {
-        let server = Self::launch(home);
+        Self::start_at(home, CLOCK_START).await
+    }
+
+    /// The same, as if it were another time.
+    pub async fn start_at(home: &Arc<Home>, time: &str) -> Self {
+        let server = Self::launch(home, time);
         eventually("the service is ready", async || {
             (server.get("/readyz").await.status == 200).then_some(())
         })
@@ -45,8 +50,8 @@ impl Server {
     }
 
     /// Starts the service in its home and waits until it listens, ready or not.
-    pub fn launch(home: &Arc<Home>) -> Self {
-        let mut command = Self::command(home);
+    pub fn launch(home: &Arc<Home>, time: &str) -> Self {
+        let mut command = Self::command(home, time);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (listening, url) = mpsc::channel();
@@ -65,9 +70,9 @@ impl Server {
     }
 
     /// The command that starts the service in its home.
-    pub fn command(home: &Home) -> Command {
+    pub fn command(home: &Home, time: &str) -> Command {
         let mut command = tollgate();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--clock-start", CLOCK_START]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--clock-start", time]);
         command.current_dir(home.path());
         command
     }
@@ -90,8 +95,7 @@ impl Server {
 
     /// Asks the service to end.
     pub fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        signal(&self.child, "TERM");
     }
 
     /// Waits for the end of a service that was asked to end.

@@ -56,8 +56,8 @@ fn config(options: &Options) -> Config {
         .wasm_exceptions(false)
         // A policy runs millions of times for each time it is compiled.
         .cranelift_opt_level(OptLevel::Speed)
-        // A reload leaves the other cores to the calls.
-        .parallel_compilation(false)
+        // Half the wait between a replaced plugin and the first call that it decides.
+        .parallel_compilation(true)
         // As much address space as the largest policy may have memory, not the usual 4 GiB a
         // memory, which containers with a limit on address space refuse. It costs a bounds
         // check for each access.

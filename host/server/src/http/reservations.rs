@@ -1,5 +1,6 @@
 //! `/v1/reservations`: quota held until it is known what was used.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Json;
@@ -124,7 +125,8 @@ fn refused(answer: &Answer) -> Response {
     if status != StatusCode::TOO_MANY_REQUESTS {
         return problem.into_response();
     }
-    let violated: Vec<_> = decision.violated().map(|quota| &quota.name).collect();
+    // Several levels may have quotas of one name.
+    let violated: BTreeSet<_> = decision.violated().map(|quota| &quota.name).collect();
     let problem = problem.with("violated-policies", violated);
     (rate_limit::headers(decision), rate_limit::retry_after(decision), problem).into_response()
 }
