@@ -56,8 +56,8 @@ pub struct QuotaState {
     pub reserved: Amount,
     /// What the call adds; `None` where neither the caller nor a policy could say.
     pub requested: Option<Amount>,
-    /// Whether the quota limits cost.
-    pub is_cost: bool,
+    /// Whether it limits cost, and nobody prices the call.
+    pub unpriced: bool,
     pub resets_at: Option<Timestamp>,
 }
 
@@ -196,12 +196,8 @@ impl From<Refusal> for Denial {
 }
 
 fn unpriced(snapshot: &Snapshot) -> Option<Denial> {
-    let limits_cost = |quota: &QuotaState| {
-        quota.is_cost
-            && quota.requested.is_none()
-            && quota.mode == Mode::Hard
-            && quota.limit.is_some()
-    };
+    let limits_cost =
+        |quota: &QuotaState| quota.unpriced && quota.mode == Mode::Hard && quota.limit.is_some();
     let (level, quota) = position(snapshot, limits_cost)?;
     let message = "Nobody prices this model, and the plan limits cost.".to_owned();
     Some(Denial { reason: reason::UNPRICED.to_owned(), message, level, quota: Some(quota) })
@@ -243,7 +239,7 @@ mod tests {
             used: used.into(),
             reserved: reserved.into(),
             requested: requested.map(Amount::from),
-            is_cost: false,
+            unpriced: false,
             resets_at: None,
         }
     }
@@ -305,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_limit_on_cost_refuses_what_nobody_prices() {
-        let cost = QuotaState { is_cost: true, ..quota(50, 0, 0, None) };
+        let cost = QuotaState { unpriced: true, ..quota(50, 0, 0, None) };
         assert_eq!(reason_for(vec![cost]), Some("unpriced".into()));
     }
 

@@ -28,7 +28,7 @@ pub use name::{
     QuotaName,
 };
 pub use plan::{Meter, Mode, Plan, PlanBook, PlanBookError, Quota};
-pub use pricing::{Charge, Estimate, Extraction, Listing, Quote, Side};
+pub use pricing::{Charge, Estimate, ExpectedCost, Extraction, Listing, Quote, Side};
 pub use subject::{RootId, SubjectId, SubjectPath};
 pub use subscription::{BillingCycle, Status, Subscription};
 pub use timestamp::{Timestamp, TimestampError};

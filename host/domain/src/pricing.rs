@@ -51,8 +51,26 @@ impl Quote {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Estimate {
     pub usage: Usage,
-    /// `None` where nobody prices the call.
-    pub cost: Option<Usd>,
+    pub cost: ExpectedCost,
+}
+
+/// What can be said of a cost before the call is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedCost {
+    Known(Usd),
+    /// The call is priced, but too little is stated to say what it will cost.
+    Unknown,
+    /// Nobody prices the call.
+    Unpriced,
+}
+
+impl ExpectedCost {
+    pub fn known(self) -> Option<Usd> {
+        match self {
+            Self::Known(cost) => Some(cost),
+            Self::Unknown | Self::Unpriced => None,
+        }
+    }
 }
 
 /// What a provider's raw answer reports.

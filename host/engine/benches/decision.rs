@@ -108,7 +108,7 @@ fn snapshot(plans: &PlanBook) -> Snapshot {
         used: 17.into(),
         reserved: 3.into(),
         requested: Some(1.into()),
-        is_cost: false,
+        unpriced: false,
         resets_at: None,
     });
     let root = LevelState {

@@ -79,7 +79,6 @@ impl Policies {
         let candidates = workshop.candidates(sources, active, &self.runtime, &self.options);
         let Assembly { members, refused } = assemble(candidates, active);
         self.report(refused);
-        notes::update(&self.options.folder, &self.rejected.load());
         let Some((members, plans)) = members else { return false };
         if current.is_some_and(|set| set.revision() == revision(&members)) {
             return false;
@@ -102,7 +101,7 @@ impl Policies {
         }
     }
 
-    /// Keeps the refusals for the status and logs those that are new.
+    /// Keeps the refusals for the status, writes a note beside each, and logs those that are new.
     fn report(&self, refused: Vec<(String, Refused)>) {
         let known = self.rejected.load();
         let reported = refused.into_iter().map(|(name, Refused { step, reason, .. })| {
@@ -116,6 +115,8 @@ impl Policies {
             Rejection { name, step, reason, seen_at: (self.now)() }
         });
         let reported: Vec<_> = reported.collect();
+        // Whoever reads the status finds the notes in place.
+        notes::update(&self.options.folder, &reported);
         self.rejected.store(Arc::new(reported));
     }
 }

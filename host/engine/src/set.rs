@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Call, Estimate, Extraction, Listing, PlanBook, PlanBookError, ProviderId, Quote, Timestamp,
+    Call, Estimate, ExpectedCost, Extraction, Listing, PlanBook, PlanBookError, ProviderId, Quote,
+    Timestamp,
 };
 
 use crate::alerter::Alerter;
@@ -67,7 +68,10 @@ impl PolicySet {
         let estimate = self.first_answer(&call.provider, applies, |instance| {
             kinds::estimate(instance, call, at)
         })?;
-        Ok(estimate.unwrap_or_else(|| Estimate { usage: call.usage.clone(), cost: None }))
+        Ok(estimate.unwrap_or_else(|| Estimate {
+            usage: call.usage.clone(),
+            cost: ExpectedCost::Unpriced,
+        }))
     }
 
     /// The price of what a call used; `None` where nobody prices it.

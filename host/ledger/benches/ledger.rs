@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::*;
-use tollgate_domain::{PlanBook, Window};
+use tollgate_domain::{ExpectedCost, PlanBook, Window};
 use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{Ask, Ledger};
 
@@ -70,7 +70,7 @@ fn plans() -> PlanBook {
 
 async fn check(ledger: &Ledger<SledStore>, plans: &PlanBook) {
     let call = call("user-0", 1);
-    let ask = Ask { call: &call, cost: Some(price(1)), plans, revision: "r1" };
+    let ask = Ask { call: &call, cost: ExpectedCost::Known(price(1)), plans, revision: "r1" };
     let rounds = 200_000;
     let before = Instant::now();
     for _ in 0..rounds {

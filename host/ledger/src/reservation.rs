@@ -15,7 +15,7 @@ pub struct Reservation {
     pub id: ReservationId,
     /// Its usage is what is held.
     pub call: Call,
-    /// What is held of quotas on cost; `None` where nobody prices the call.
+    /// What is held of quotas on cost; `None` where that is not known.
     pub cost: Option<Usd>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,

@@ -3,7 +3,12 @@
 //!
 //! `cargo bench -p tollgate --bench http [-- SECONDS]`; needs `wrk` and `make build`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed benchmark is a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed benchmark is a panic"
+)]
 #![allow(clippy::float_arithmetic, reason = "rates, not money")]
 
 use std::io::{BufRead, BufReader};
@@ -38,7 +43,9 @@ fn main() {
         }
         ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (ratio, ours, bare) = ratios[ROUNDS / 2];
-        println!("{what}, {connections} connections: {ours:.0}/s, {ratio:.2} of the echo's {bare:.0}/s");
+        println!(
+            "{what}, {connections} connections: {ours:.0}/s, {ratio:.2} of the echo's {bare:.0}/s"
+        );
     }
 }
 
@@ -78,9 +85,10 @@ fn echo() -> String {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let echo = axum::routing::post(|axum::Json(body): axum::Json<serde_json::Value>| async {
-                axum::Json(body)
-            });
+            let echo =
+                axum::routing::post(|axum::Json(body): axum::Json<serde_json::Value>| async {
+                    axum::Json(body)
+                });
             axum::serve(listener, axum::Router::new().fallback(echo)).await.unwrap();
         });
     });
@@ -119,7 +127,9 @@ impl Tollgate {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let url = lines
-            .find_map(|line| line.unwrap().strip_prefix("tollgate listening on ").map(str::to_owned))
+            .find_map(|line| {
+                line.unwrap().strip_prefix("tollgate listening on ").map(str::to_owned)
+            })
             .expect("the service says where it listens");
         Self { process, url }
     }

@@ -17,7 +17,8 @@ pub trait PricingPolicy: Policy {
     fn price(&self, call: &Call) -> Result<Option<Quote>, Failure>;
 
     /// What to hold for a call that is about to be made: the usage, completed where the policy
-    /// can, and its price. `max_tokens` is the caller's bound on output.
+    /// can, and its price, unless too little is stated to say. `max_tokens` is the caller's bound
+    /// on output.
     ///
     /// Unless a policy knows better, the usage is what the caller stated.
     fn estimate(
@@ -27,7 +28,7 @@ pub trait PricingPolicy: Policy {
     ) -> Result<Option<Estimation>, Failure> {
         let _ = max_tokens;
         let quote = self.price(call)?;
-        Ok(quote.map(|quote| Estimation { usage: call.usage.clone(), quote }))
+        Ok(quote.map(|quote| Estimation { usage: call.usage.clone(), quote: Some(quote) }))
     }
 
     /// Finds the usage in a provider's raw answer, or in the list of the chunks of a stream.

@@ -4,13 +4,14 @@ use tollgate_plugin::pricing::{Charge, Failure, Listing, Quote, Rate};
 use tollgate_plugin::{Call, Decimal};
 
 use crate::config::Price;
-use crate::quantity::{self, TOTALS, UNITS_OF_A_CALL};
+use crate::quantity::{self, TOTALS, Total, UNITS_OF_A_CALL};
 
 /// The rates of a model, or of a provider without models.
 pub(crate) struct Entry {
     /// For people: the model as the operator wrote it, or the provider.
     name: String,
     rates: Vec<Rated>,
+    counts_tokens: bool,
     /// What a call is one of, unless its usage says.
     unit_of_a_call: Option<&'static str>,
 }
@@ -40,7 +41,14 @@ impl Entry {
         let counts_tokens = rates.iter().any(|rate| rate.side != "fee");
         let unit = UNITS_OF_A_CALL.into_iter().find(|unit| is_rated(unit));
         let name = if price.model.is_empty() { &price.provider } else { &price.model };
-        Self { name: name.clone(), rates, unit_of_a_call: unit.filter(|_| !counts_tokens) }
+        let unit_of_a_call = unit.filter(|_| !counts_tokens);
+        Self { name: name.clone(), rates, counts_tokens, unit_of_a_call }
+    }
+
+    /// Whether a call states enough of its usage to say what it costs.
+    pub(crate) fn is_told_by(&self, call: &Call) -> bool {
+        let states = |total: &Total| call.amount(total.name).is_some();
+        !self.counts_tokens || TOTALS.iter().any(states)
     }
 
     /// Prices the most specific part that has a rate, and the rest at the rate of its total. What

@@ -53,7 +53,8 @@ impl PricingPolicy for TokenPricing {
         entry.map(|entry| entry.quote(call)).transpose()
     }
 
-    /// A caller's bound on output is what the output may come to.
+    /// A caller's bound on output is what the output may come to. Tokens that nobody speaks of are
+    /// unknown, and not none.
     fn estimate(
         &self,
         call: &Call,
@@ -63,8 +64,10 @@ impl PricingPolicy for TokenPricing {
         if let (None, Some(max)) = (call.amount("output_tokens"), max_tokens) {
             call.usage.push(Measure { quantity: "output_tokens".into(), amount: max.into() });
         }
-        let quote = self.price(&call)?;
-        Ok(quote.map(|quote| Estimation { usage: call.usage, quote }))
+        let entry = self.book.find(&call.provider, call.model.as_deref(), call.at);
+        let Some(entry) = entry else { return Ok(None) };
+        let quote = entry.is_told_by(&call).then(|| entry.quote(&call)).transpose()?;
+        Ok(Some(Estimation { usage: call.usage, quote }))
     }
 
     fn extract(

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use tollgate_domain::{Amount, Reading, Usd, Window};
+use tollgate_domain::{Amount, ExpectedCost, Reading, Usd, Window};
 use tollgate_engine::{Policies, Rejected};
 
 use crate::support::{Folder, NOW, active, call, info, snapshot};
@@ -29,7 +29,7 @@ fn what_nobody_prices_has_no_cost_and_keeps_its_usage() {
     let call = call("nobody", "nothing", &[("input_tokens", 5)]);
     assert_eq!(set.price(&call, NOW), Ok(None));
     let estimate = set.estimate(&call, NOW).unwrap();
-    assert_eq!((estimate.usage, estimate.cost), (call.usage, None));
+    assert_eq!((estimate.usage, estimate.cost), (call.usage, ExpectedCost::Unpriced));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_domain::{
-    Call, Decision, Opinion, PlanBook, RootId, Snapshot, Timestamp, Usd, decide,
+    Call, Decision, ExpectedCost, Opinion, PlanBook, RootId, Snapshot, Timestamp, decide,
 };
 
 use super::{Ledger, LedgerError, Step};
@@ -16,8 +16,7 @@ use crate::store::Store;
 pub struct Ask<'a> {
     /// With its usage as estimated.
     pub call: &'a Call,
-    /// As estimated; `None` where nobody prices the call.
-    pub cost: Option<Usd>,
+    pub cost: ExpectedCost,
     pub plans: &'a PlanBook,
     /// The policy revision that decides.
     pub revision: &'a str,
@@ -67,7 +66,7 @@ impl<S: Store> Ledger<S> {
             let reservation = Arc::new(Reservation {
                 id: new_id(&subject.root(), locked.now),
                 call: ask.call.clone(),
-                cost: ask.cost,
+                cost: ask.cost.known(),
                 created_at: locked.now,
                 expires_at: locked.now.plus(time_to_live),
                 revision: ask.revision.to_owned(),

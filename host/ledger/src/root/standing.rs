@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Amount, BillingCycle, Calendar, Call, LevelState, Meter, Mode, PeriodId, Plan, PlanBook,
-    PlanId, Quota, QuotaState, Reading, Snapshot, Span, Status, SubjectId, SubjectPath,
-    Subscription, Timestamp, Usd,
+    Amount, BillingCycle, Calendar, Call, ExpectedCost, LevelState, Meter, Mode, PeriodId, Plan,
+    PlanBook, PlanId, Quota, QuotaState, Reading, Snapshot, Span, Status, SubjectId, SubjectPath,
+    Subscription, Timestamp,
 };
 
 use super::{Level, Root};
@@ -35,7 +35,7 @@ impl Root {
     pub fn snapshot(
         &self,
         call: &Call,
-        cost: Option<Usd>,
+        cost: ExpectedCost,
         book: &PlanBook,
         at: Timestamp,
     ) -> Snapshot {
@@ -43,8 +43,9 @@ impl Root {
         let levels = self.terms(&call.subject, book).map(|(subject, level, terms)| {
             let quotas = terms.quotas().iter().filter(touches);
             let quotas = quotas.map(|quota| {
-                let requested = quota.meter.measure(&call.usage, cost);
-                level.standing(quota, requested, at)
+                let requested = quota.meter.measure(&call.usage, cost.known());
+                let unpriced = quota.meter == Meter::Cost && cost == ExpectedCost::Unpriced;
+                QuotaState { requested, unpriced, ..level.standing(quota, at) }
             });
             let quotas = quotas.collect();
             LevelState {
@@ -62,7 +63,7 @@ impl Root {
     /// Where one level stands, on all its quotas.
     pub fn quotas(&self, subject: &SubjectId, book: &PlanBook, at: Timestamp) -> Vec<QuotaState> {
         let Some((_, level, terms)) = self.terms(subject, book).last() else { return vec![] };
-        terms.quotas().iter().map(|quota| level.standing(quota, None, at)).collect()
+        terms.quotas().iter().map(|quota| level.standing(quota, at)).collect()
     }
 
     /// The plan in force for a level: its own, or else that of the nearest level above, or else
@@ -164,7 +165,7 @@ impl Effect {
 
 impl Level {
     /// Where a quota stands whose window is added up.
-    fn standing(&self, quota: &Quota, requested: Option<Amount>, at: Timestamp) -> QuotaState {
+    fn standing(&self, quota: &Quota, at: Timestamp) -> QuotaState {
         let tally = self.account.tally(quota.window, at);
         QuotaState {
             name: quota.name.clone(),
@@ -174,8 +175,8 @@ impl Level {
             grace_percent: quota.grace_percent,
             used: tally.map(|tally| tally.table.read(quota)).unwrap_or_default(),
             reserved: tally.map(|tally| self.reserved.read(quota, &tally.span)).unwrap_or_default(),
-            requested,
-            is_cost: quota.meter == Meter::Cost,
+            requested: None,
+            unpriced: false,
             resets_at: tally.and_then(|tally| tally.span.end),
         }
     }

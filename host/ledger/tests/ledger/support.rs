@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tollgate_domain::{
-    Amount, Call, Meter, Mode, Plan, PlanBook, Quota, SubjectPath, Timestamp, Usage, Usd, Window,
+    Amount, Call, ExpectedCost, Meter, Mode, Plan, PlanBook, Quota, SubjectPath, Timestamp, Usage,
+    Usd, Window,
 };
 use tollgate_ledger::store::Store;
 use tollgate_ledger::{
@@ -118,7 +119,7 @@ pub async fn reserve<S: Store>(
     now: Timestamp,
 ) -> Reserved {
     let call = call(path, tokens);
-    let ask = Ask { call: &call, cost: Some(price(tokens)), plans, revision: "r1" };
+    let ask = Ask { call: &call, cost: ExpectedCost::Known(price(tokens)), plans, revision: "r1" };
     ledger.reserve(&ask, time_to_live, now, |_| Default::default()).await.unwrap()
 }
 

@@ -16,5 +16,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    end_on_panic();
     app::run(&settings).await
+}
+
+/// A panic is a bug, and what it leaves half done may grant the same unit twice: the process
+/// ends, and a start goes on from what is on disk.
+fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("tollgate has a bug and ends: {panic}");
+        std::process::abort();
+    }));
 }

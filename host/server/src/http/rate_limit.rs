@@ -108,7 +108,7 @@ mod tests {
             used: used.into(),
             reserved: Amount::ZERO,
             requested: Some(1.into()),
-            is_cost: false,
+            unpriced: false,
             resets_at: "2025-02-01T00:00:00Z".parse().ok(),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -34,22 +35,22 @@ pub async fn drive(run: Run) -> anyhow::Result<Report> {
     let rows = run.rows.len() as u64;
     let progress = progress_bar(rows);
     let (stop, stopped) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let start = Instant::now();
     let mut workers = JoinSet::new();
     for number in 0..run.workers.get() {
         let (run, stopped, progress) = (run.clone(), stopped.clone(), progress.clone());
         workers.spawn(async move { run.work(number, start, stopped, &progress).await });
     }
-    let interrupt = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.send_replace(true);
-        }
+    let interrupted = tokio::spawn(async move {
+        interrupt.recv().await;
+        stop.send_replace(true);
     });
     let mut tally = Tally::default();
     for part in workers.join_all().await {
         tally.merge(part);
     }
-    interrupt.abort();
+    interrupted.abort();
     progress.finish_and_clear();
     Ok(Report { rows, elapsed: start.elapsed(), tally })
 }

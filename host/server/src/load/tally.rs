@@ -28,8 +28,8 @@ pub struct Tally {
 impl Tally {
     pub fn settled(&mut self, row: Row, settled: &Settled) {
         self.settled += 1;
-        self.input_tokens += row.input_tokens;
-        self.output_tokens += row.output_tokens;
+        self.input_tokens += u64::from(row.input_tokens);
+        self.output_tokens += u64::from(row.output_tokens);
         match settled.cost {
             Some(cost) => self.add_cost(cost),
             None => self.unpriced += 1,

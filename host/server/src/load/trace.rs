@@ -14,8 +14,8 @@ const HEADER: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 pub struct Row {
     /// How long after the first row; zero for a row that is out of order before it.
     pub offset: Duration,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
+    pub input_tokens: u32,
+    pub output_tokens: u32,
 }
 
 /// Reads a whole trace; an error names the file and the line.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_domain::{Call, Decision, Timestamp, Usd};
+use tollgate_domain::{Call, Decision, ExpectedCost, Timestamp, Usd};
 use tollgate_engine::PolicySet;
 use tollgate_ledger::{Ask, LedgerError, Reservation, ReservationId};
 
@@ -12,7 +12,7 @@ use super::{Error, Service};
 /// What a caller is told of a call that was not made yet.
 pub struct Answer {
     pub decision: Decision,
-    /// `None` where nobody prices the call.
+    /// `None` where that is not known, or nobody prices the call.
     pub estimated_cost: Option<Usd>,
     /// The policies that decided.
     pub set: Arc<PolicySet>,
@@ -28,9 +28,9 @@ pub struct Granted {
 impl Service {
     /// Whether the call would fit now.
     pub async fn check(&self, call: Call) -> Result<Answer, Error> {
-        let Question { set, call, estimated_cost, now } = self.question(call)?;
+        let Question { set, call, cost, now } = self.question(call)?;
         let mut judge = set.judge();
-        let ask = ask(&set, &call, estimated_cost);
+        let (ask, estimated_cost) = (ask(&set, &call, cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         let decision = self.ledger.check(&ask, now, judged).await?;
         Ok(Answer { decision, estimated_cost, set })
@@ -38,9 +38,9 @@ impl Service {
 
     /// Holds what the call will probably use.
     pub async fn reserve(&self, call: Call, time_to_live: Duration) -> Result<Granted, Error> {
-        let Question { set, call, estimated_cost, now } = self.question(call)?;
+        let Question { set, call, cost, now } = self.question(call)?;
         let mut judge = set.judge();
-        let ask = ask(&set, &call, estimated_cost);
+        let (ask, estimated_cost) = (ask(&set, &call, cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         let reserved = self.ledger.reserve(&ask, time_to_live, now, judged).await?;
         let answer = Answer { decision: reserved.decision, estimated_cost, set };
@@ -62,7 +62,7 @@ impl Service {
         let now = self.now();
         let estimate = set.estimate(&call, now)?;
         call.usage = estimate.usage;
-        Ok(Question { set, call, estimated_cost: estimate.cost, now })
+        Ok(Question { set, call, cost: estimate.cost, now })
     }
 }
 
@@ -70,10 +70,10 @@ struct Question {
     set: Arc<PolicySet>,
     /// With its usage as estimated.
     call: Call,
-    estimated_cost: Option<Usd>,
+    cost: ExpectedCost,
     now: Timestamp,
 }
 
-fn ask<'a>(set: &'a PolicySet, call: &'a Call, cost: Option<Usd>) -> Ask<'a> {
+fn ask<'a>(set: &'a PolicySet, call: &'a Call, cost: ExpectedCost) -> Ask<'a> {
     Ask { call, cost, plans: set.plans(), revision: set.revision() }
 }

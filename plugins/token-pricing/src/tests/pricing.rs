@@ -168,14 +168,26 @@ fn an_estimate_assumes_all_the_output_that_the_caller_allows() {
     let estimation =
         shipped().estimate(&bounded, Some(500)).expect("a valid usage").expect("a price");
     assert_eq!(listed(&estimation.usage), "calls 1, input_tokens 1000, output_tokens 500");
-    assert!(
-        bill(&estimation.quote).ends_with("output_tokens 500 × 0.000000375 = 0.0001875 output")
-    );
+    let quote = estimation.quote.expect("a cost");
+    assert!(bill(&quote).ends_with("output_tokens 500 × 0.000000375 = 0.0001875 output"));
 
     let stated = call("gemini", "gemini-2.5-flash", &[("output_tokens", 7)]);
     let estimation =
         shipped().estimate(&stated, Some(500)).expect("a valid usage").expect("a price");
     assert_eq!(listed(&estimation.usage), "output_tokens 7");
+}
+
+#[test]
+fn tokens_that_nobody_speaks_of_are_unknown_and_not_free() {
+    let estimated = |call: &Call| {
+        let estimation = shipped().estimate(call, None).expect("a valid usage").expect("a price");
+        estimation.quote.map(|quote| bill(&quote))
+    };
+    assert_eq!(estimated(&call("gemini", "gemini-2.5-flash", &[("calls", 1)])), None);
+    let none = call("gemini", "gemini-2.5-flash", &[("calls", 1), ("input_tokens", 0)]);
+    assert_eq!(estimated(&none).as_deref(), Some(""));
+    let search = estimated(&call("tavily", "", &[("calls", 1)]));
+    assert_eq!(search.as_deref(), Some("searches 1 × 0.001 = 0.001 fee"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a pricing policy says, in the domain's words.
 
-use tollgate_domain::{Charge, Estimate, Extraction, Listing, Quote, Side};
+use tollgate_domain::{Charge, Estimate, ExpectedCost, Extraction, Listing, Quote, Side};
 
 use super::Rejected;
 use crate::bad_output::{BadOutput, each, word};
@@ -14,8 +14,9 @@ pub(super) fn quote(quote: prices::Quote) -> Result<Quote, BadOutput> {
 }
 
 pub(super) fn estimate(estimation: prices::Estimation) -> Result<Estimate, BadOutput> {
-    let quote = quote(estimation.quote).map_err(|error| error.within("quote"))?;
-    Ok(Estimate { usage: usage(estimation.usage)?, cost: Some(quote.cost) })
+    let quote = estimation.quote.map(quote).transpose().map_err(|error| error.within("quote"))?;
+    let cost = quote.map_or(ExpectedCost::Unknown, |quote| ExpectedCost::Known(quote.cost));
+    Ok(Estimate { usage: usage(estimation.usage)?, cost })
 }
 
 pub(super) fn extraction(extraction: prices::Extraction) -> Result<Extraction, BadOutput> {

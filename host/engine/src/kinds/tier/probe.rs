@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Amount, Calendar, Call, LevelState, Metadata, Meter, Plan, Quota, QuotaState, Snapshot, Status,
+    Amount, Calendar, Call, LevelState, Metadata, Plan, Quota, QuotaState, Snapshot, Status,
     SubjectPath, Timestamp, Usage,
 };
 
@@ -74,7 +74,7 @@ fn standing(quota: &Quota, used_up: bool) -> QuotaState {
         used: if used_up { quota.limit.unwrap_or(1_000_000.into()) } else { Amount::ZERO },
         reserved: Amount::ZERO,
         requested: Some(1.into()),
-        is_cost: quota.meter == Meter::Cost,
+        unpriced: false,
         resets_at: None,
     }
 }

@@ -129,7 +129,7 @@ pub fn snapshot(plans: &PlanBook, id: Option<&str>) -> Snapshot {
         used: 0.into(),
         reserved: 0.into(),
         requested: Some(1.into()),
-        is_cost: false,
+        unpriced: false,
         resets_at: None,
     });
     let level = LevelState {
