@@ -22,7 +22,7 @@ build: wasm-target
 	@plugins/build.sh
 
 wasm-target:
-	@plugins/wasm-target.sh
+	@plugins/wasm-target.sh >/dev/null
 
 ## All tests: the plugins' rules natively, the crates', and the program as a black box.
 test: build

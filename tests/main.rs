@@ -1,6 +1,13 @@
 //! Black-box tests: the real program over its command line, its files and HTTP, as its users meet
 //! it. Whatever one crate can prove by itself is tested in that crate.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed test is a panic"
+)]
+
 /// What depends on the date: a service that is started again at another time.
 mod calendar;
 /// What the command line prints, takes and refuses.

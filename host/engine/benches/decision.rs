@@ -3,6 +3,8 @@
 //! Prints the median and the 99th percentile of single calls through the public interface, with
 //! the shipped policies. Measures on one thread; run it on an idle machine.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed benchmark is a panic")]
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -6,6 +6,13 @@
 //! - `reload`: how one set follows another;
 //! - `watching`: how soon a change is seen.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed test is a panic"
+)]
+
 mod calls;
 mod candidates;
 mod faults;

@@ -136,6 +136,7 @@ async fn wait_until(due: Option<Instant>) -> Instant {
 /// Hidden where standard error is no terminal.
 fn progress_bar(rows: u64) -> ProgressBar {
     let template = "{bar:40} {pos}/{len} calls, {per_sec}, {eta} left";
-    let style = ProgressStyle::with_template(template).expect("the template is well formed");
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(rows).with_style(style)
 }

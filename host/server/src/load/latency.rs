@@ -16,6 +16,7 @@ const LATENCY_MAX: Duration = Duration::from_secs(3600);
 pub struct Latency(Histogram<u64>);
 
 impl Default for Latency {
+    #[expect(clippy::expect_used, reason = "the bounds are constants")]
     fn default() -> Self {
         let (max, digits) = (LATENCY_MAX.as_micros() as u64, 3);
         Self(Histogram::new_with_max(max, digits).expect("the bounds are those of the library"))

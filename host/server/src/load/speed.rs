@@ -17,6 +17,7 @@ pub struct SpeedError;
 
 impl Speed {
     /// When a row is due that came so long after the trace's first; `None` for at once.
+    #[expect(clippy::float_arithmetic, reason = "a pace, not money")]
     pub fn due(self, start: Instant, offset: Duration) -> Option<Instant> {
         match self {
             Self::Flat => None,
