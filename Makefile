@@ -2,6 +2,7 @@
 
 TOLLGATE := target/release/tollgate
 LISTEN ?= 127.0.0.1:8080
+CALL := {\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}
 export TOLLGATE
 
 .PHONY: run build plugins test bench lint wasm-target
@@ -10,9 +11,9 @@ run: build
 	@echo
 	@echo "Worth trying, from another terminal:"
 	@echo
-	@echo "  curl -s $(LISTEN)/api/subscription/plans"
-	@echo "  curl -s $(LISTEN)/v1/check -H 'content-type: application/json' -d '{\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}'"
-	@echo "  curl -s $(LISTEN)/v1/usage -H 'content-type: application/json' -d '{\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}'"
+	@echo "  curl -s $(LISTEN)/v1/check -H 'content-type: application/json' -d '$(CALL)'"
+	@echo "  curl -s $(LISTEN)/v1/usage -H 'content-type: application/json' -d '$(CALL)'"
+	@echo "  curl -s $(LISTEN)/api/subscription/usage/user123"
 	@echo
 	@exec $(TOLLGATE) serve --listen $(LISTEN)
 
