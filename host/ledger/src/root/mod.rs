@@ -34,6 +34,8 @@ pub struct Root {
 
 #[derive(Default)]
 struct Level {
+    /// Whether the store was asked for it.
+    loaded: bool,
     version: Version,
     account: Arc<Account>,
     reserved: Reserved,
@@ -245,12 +247,13 @@ impl Root {
 
     fn load_level<S: Store>(&mut self, store: &S, subject: &SubjectId) -> Result<(), StoreError> {
         let level = self.levels.entry(subject.clone()).or_default();
-        // A level that was never touched has nothing under way that the store does not know.
-        if level.version == 0
-            && let Some((version, account)) = store.account(subject)?
-        {
+        if level.loaded {
+            return Ok(());
+        }
+        if let Some((version, account)) = store.account(subject)? {
             (level.version, level.account) = (version, account);
         }
+        level.loaded = true;
         Ok(())
     }
 
