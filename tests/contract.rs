@@ -2,6 +2,10 @@
 mod check;
 /// `/api/subscription/…`, as the dashboards of the seed document call it.
 mod dashboards;
+/// `Idempotency-Key` on every POST that changes something.
+mod idempotency;
+/// `POST /v1/usage` with a line for each event.
+mod ndjson;
 /// `POST /v1/quote` and the price list.
 mod price;
 /// Problems, pointers, sizes and the headers of every answer.

@@ -55,6 +55,51 @@ async fn record(client: Client, prefix: String, done: UnboundedSender<()>) -> Wr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_there_after_a_kill_exactly_when_what_was_done_under_it_is() {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let home = Home::new();
+    let mut all = 0;
+    for round in 0..ROUNDS {
+        let said = format!("seed {seed}, round {round}");
+        let server = Server::start(&home).await;
+        let record = |client, writer, done| record_once(client, format!("{round}-{writer}"), done);
+        let written = write_until_killed(server, random.usize(1..400), record).await;
+
+        let server = Server::start(&home).await;
+        for (key, acknowledged) in &written {
+            let again = server.try_post_once("/v1/usage", key, &nameless()).await.unwrap();
+            let replayed = again.headers.contains_key("idempotency-replayed");
+            assert!(replayed || !acknowledged, "{key} is lost, {said}");
+            again.expect(201);
+        }
+        all += written.len();
+        let bill = server.get("/api/subscription/usage/ann").await.data();
+        assert_eq!(bill["total_calls"], all, "{said}");
+        server.kill();
+    }
+}
+
+/// Records nameless events, each under a key of its own, until the service is gone.
+async fn record_once(client: Client, prefix: String, done: UnboundedSender<()>) -> Written {
+    let mut written = Written::new();
+    loop {
+        let key = format!("{prefix}-{}", written.len());
+        let answer = client.try_post_once("/v1/usage", &key, &nameless()).await;
+        written.push((key, answer.is_ok()));
+        let Ok(answer) = answer else { return written };
+        answer.expect(201);
+        let _ = done.send(());
+    }
+}
+
+fn nameless() -> Value {
+    let mut event = event_body("");
+    event.as_object_mut().unwrap().remove("event_id");
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_hold_settles_exactly_once_after_each_kill() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
@@ -83,8 +128,7 @@ async fn an_acknowledged_hold_settles_exactly_once_after_each_kill() {
 
 /// Takes holds and settles them until the service is gone.
 async fn hold_and_settle(client: Client, done: UnboundedSender<()>) -> Written {
-    let mut call = event_body("");
-    call.as_object_mut().unwrap().remove("event_id");
+    let call = nameless();
     let mut written = Written::new();
     loop {
         let Ok(held) = client.try_post("/v1/reservations", &call).await else { return written };

@@ -39,6 +39,17 @@ impl Client {
         Answer::to(self.request(Method::POST, path).json(body)).await
     }
 
+    /// The same, under an idempotency key.
+    pub async fn try_post_once(
+        &self,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> reqwest::Result<Answer> {
+        let request = self.request(Method::POST, path).header("idempotency-key", key);
+        Answer::to(request.json(body)).await
+    }
+
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         Answer::to(self.request(Method::PUT, path).json(body)).await.unwrap()
     }

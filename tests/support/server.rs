@@ -117,6 +117,9 @@ impl Drop for Server {
         // It may have ended before.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the service's log:\n{}", self.log());
+        }
     }
 }
 

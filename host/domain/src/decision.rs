@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::amount::Amount;
 use crate::name::{PlanId, QuotaName};
-use crate::plan::{Mode, Plan};
+use crate::plan::{Meter, Mode, Plan};
 use crate::subject::SubjectId;
 use crate::subscription::Status;
 use crate::timestamp::Timestamp;
@@ -23,20 +25,22 @@ pub mod reason {
 }
 
 /// Where a call stands on every level of its path, at one instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     pub at: Timestamp,
     /// The widest first.
     pub levels: Vec<LevelState>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LevelState {
     pub subject: SubjectId,
     pub calendar: Calendar,
     /// Absent where the level only adds up.
     pub plan: Option<PlanId>,
-    /// What the plan book says of that plan; absent for a plan that is gone from it.
+    /// What the plan book says of that plan; absent for a plan that is gone from it, and from
+    /// snapshots that were kept.
+    #[serde(skip)]
     pub terms: Option<Arc<Plan>>,
     pub status: Status,
     /// The quotas that the call touches.
@@ -44,9 +48,10 @@ pub struct LevelState {
 }
 
 /// A quota's standing, and what the call asks of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaState {
     pub name: QuotaName,
+    pub meter: Meter,
     pub mode: Mode,
     pub window: Window,
     /// `None` for unlimited.
@@ -232,6 +237,7 @@ mod tests {
     fn quota(limit: u64, used: u64, reserved: u64, requested: Option<u64>) -> QuotaState {
         QuotaState {
             name: "gemini_calls".parse().unwrap(),
+            meter: "calls".parse().unwrap(),
             mode: Mode::Hard,
             window: Window::Month,
             limit: Some(limit.into()),

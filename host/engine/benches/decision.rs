@@ -103,6 +103,7 @@ fn snapshot(plans: &PlanBook) -> Snapshot {
     let plan = plans.default_plan().expect("a default plan");
     let quotas = plan.quotas.iter().map(|quota| QuotaState {
         name: quota.name.clone(),
+        meter: quota.meter.clone(),
         mode: quota.mode,
         window: quota.window,
         limit: quota.limit,

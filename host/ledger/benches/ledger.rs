@@ -46,7 +46,7 @@ fn main() {
                     let hold = reserve(&ledger, &plans, &path, 1, MINUTES, noon()).await;
                     let hold = hold.reservation.unwrap();
                     let report = report(&path, None, 1, noon());
-                    ledger.settle(hold.id, &report, &plans, noon(), |_| vec![]).await.unwrap();
+                    settle(&ledger, &plans, hold.id, &report, noon()).await.unwrap();
                 }
             });
             println!("reserve and settle, {subjects} subjects: {:.0} pairs/s", settle.await);

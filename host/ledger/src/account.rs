@@ -134,7 +134,7 @@ impl Account {
                 self.subscribe(subscription.clone());
                 Ok(())
             }
-            Change::Reserved(_) | Change::Released(_) => Ok(()),
+            Change::Reserved { .. } | Change::Released(_) => Ok(()),
         }
     }
 

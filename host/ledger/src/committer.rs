@@ -149,12 +149,14 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
         tracing::error!(%error, "the store failed; nothing more is acknowledged");
         failure.send_replace(Some(error.clone()));
     }
-    for (at, (unit, (claim, root, answer))) in units.iter().zip(waiting).enumerate() {
+    for (at, (unit, (claim, root, answer))) in units.into_iter().zip(waiting).enumerate() {
         let outcome = match &outcome {
             Ok(outcomes) => Ok(outcomes[at]),
             Err(error) => Err(error.clone()),
         };
-        root.lock().finish(unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
+        root.lock().finish(&unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
+        // Its turn ends with it: whoever hears the answer may send the same again.
+        drop(unit);
         // Nobody listens any more when the caller has hung up; the unit is committed all the same.
         let _ = answer.send(outcome);
     }

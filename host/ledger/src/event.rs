@@ -100,7 +100,7 @@ impl FromStr for EventId {
 }
 
 /// The first 128 bits of the SHA-256 of some content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
@@ -109,5 +109,9 @@ impl Fingerprint {
         let mut first = [0; 16];
         first.copy_from_slice(&digest[..16]);
         Self(first)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 }

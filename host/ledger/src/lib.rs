@@ -10,6 +10,7 @@ mod account;
 mod committer;
 mod event;
 mod ledger;
+mod once;
 mod reservation;
 mod reserved;
 mod root;
@@ -21,5 +22,6 @@ pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use ledger::{
     Ask, Ledger, LedgerError, Period, PeriodUsage, Recorded, Reserved, SubscriptionChange,
 };
+pub use once::{Once, Turn};
 pub use reservation::{Outcome, Reservation, ReservationId, State};
 pub use totals::{Cell, Overflow, Table, Totals};

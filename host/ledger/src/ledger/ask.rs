@@ -8,9 +8,10 @@ use tollgate_domain::{
 };
 
 use super::{Ledger, LedgerError, Step};
+use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::root::Claim;
-use crate::store::Store;
+use crate::store::{Store, Unit};
 
 /// A question: does this call fit?
 pub struct Ask<'a> {
@@ -29,6 +30,8 @@ pub struct Reserved {
     pub decision: Decision,
     /// `None` if refused.
     pub reservation: Option<Arc<Reservation>>,
+    /// Whether this is the first answer again.
+    pub replayed: bool,
 }
 
 impl<S: Store> Ledger<S> {
@@ -52,6 +55,7 @@ impl<S: Store> Ledger<S> {
         &self,
         ask: &Ask<'_>,
         time_to_live: Duration,
+        turn: &Turn,
         clock: Timestamp,
         mut judge: impl FnMut(&Snapshot) -> Opinion + Send,
     ) -> Result<Reserved, LedgerError> {
@@ -61,7 +65,7 @@ impl<S: Store> Ledger<S> {
             let opinion = judge(&snapshot);
             let decision = decide(snapshot, opinion);
             if !decision.allowed() {
-                return Ok(Step::Done(Reserved { decision, reservation: None }));
+                return Ok(Step::Done(Reserved { decision, reservation: None, replayed: false }));
             }
             let reservation = Arc::new(Reservation {
                 id: new_id(&subject.root(), locked.now),
@@ -72,10 +76,12 @@ impl<S: Store> Ledger<S> {
                 revision: ask.revision.to_owned(),
                 outcome: Outcome::Open,
             });
-            let unit = locked.root.reserve(reservation.clone())?;
+            let snapshot = Arc::new(decision.snapshot.clone());
+            let unit = locked.root.reserve(reservation.clone(), snapshot)?;
+            let unit = Unit { turn: turn.clone(), ..unit };
             let answer = self.committer.commit(unit, None, locked.shared.clone());
-            let decision = decision.with_hold();
-            Ok(Step::Queued(Reserved { decision, reservation: Some(reservation) }, answer))
+            let (decision, reservation) = (decision.with_hold(), Some(reservation));
+            Ok(Step::Queued(Reserved { decision, reservation, replayed: false }, answer))
         });
         Ok(reserved.await?.0)
     }

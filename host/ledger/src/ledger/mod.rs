@@ -2,6 +2,7 @@
 //! disk.
 
 mod ask;
+mod once;
 mod record;
 mod subscribe;
 mod usage;
@@ -21,9 +22,10 @@ pub use usage::{Period, PeriodUsage};
 
 use crate::committer::{Answer, Committer};
 use crate::event::EventId;
+use crate::once::Claims;
 use crate::reservation::{Reservation, ReservationId};
 use crate::root::{NotReady, Root};
-use crate::store::{Store, StoreError};
+use crate::store::{Forget, Store, StoreError};
 use crate::totals::Overflow;
 
 /// How long reservations are remembered: an expired hold stays settleable for seven days, after
@@ -41,6 +43,8 @@ pub struct Ledger<S> {
     store: Arc<S>,
     committer: Committer,
     roots: RwLock<HashMap<RootId, Arc<Mutex<Root>>>>,
+    /// Idempotency keys of requests under way, whatever root they are about.
+    keys: Arc<Claims>,
     /// The latest instant that anything was decided at, in microseconds.
     latest: AtomicI64,
 }
@@ -56,6 +60,10 @@ pub enum LedgerError {
     ReservationSettled,
     #[error("the same was recorded before with other content")]
     Contradiction,
+    #[error("a request with this idempotency key is still under way")]
+    KeyUnderWay,
+    #[error("this idempotency key was used with another body")]
+    KeyReused,
     #[error("event {0} is missing from the store")]
     LostEvent(EventId),
     #[error(transparent)]
@@ -77,6 +85,7 @@ enum Step<T> {
 struct Locked<'a> {
     root: &'a mut Root,
     shared: &'a Arc<Mutex<Root>>,
+    plans: &'a PlanBook,
     /// The later of the clock and the latest instant that anything was decided at: time never
     /// runs backwards.
     now: Timestamp,
@@ -87,6 +96,7 @@ impl<S: Store> Ledger<S> {
         Ok(Self {
             committer: Committer::start(store.clone())?,
             roots: RwLock::default(),
+            keys: Arc::default(),
             latest: AtomicI64::new(store.last_instant().micros()),
             store,
         })
@@ -105,7 +115,10 @@ impl<S: Store> Ledger<S> {
         self.roots
             .write()
             .retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(idle_since));
-        Ok(self.store.maintain(now.minus(REMEMBERED))?)
+        Ok(self.store.maintain(&Forget {
+            reservations_before: now.minus(REMEMBERED),
+            keys_before: now.minus(once::REMEMBERED),
+        })?)
     }
 
     /// Resolves once the store has failed: nothing is acknowledged any more.
@@ -163,7 +176,7 @@ impl<S: Store> Ledger<S> {
         }
         let now = self.now(clock);
         match root.prepare(&*self.store, path, plans, now) {
-            Ok(()) => decide(Locked { root: &mut root, shared: &shared, now }),
+            Ok(()) => decide(Locked { root: &mut root, shared: &shared, plans, now }),
             Err(NotReady::Wait) => Ok(Step::Wait),
             Err(NotReady::Store(error)) => Err(error.into()),
         }

@@ -6,9 +6,10 @@ use tollgate_domain::{Alert, EventKey, PlanBook, Reading, SubjectPath, Timestamp
 
 use super::{Ledger, LedgerError, Locked, Step};
 use crate::event::{Event, EventId, Raised, Report};
+use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId, State};
 use crate::root::{Claim, Effect};
-use crate::store::Store;
+use crate::store::{Store, Unit};
 
 /// A recorded event.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Recorded {
     pub event: Arc<Event>,
     /// Whether it had been recorded before.
     pub duplicate: bool,
+    /// Whether this is the first answer to the same request again.
+    pub replayed: bool,
 }
 
 /// An event, and its id if it had one before this call.
@@ -29,6 +32,7 @@ impl<S: Store> Ledger<S> {
         &self,
         id: ReservationId,
         report: &Report,
+        turn: &Turn,
         plans: &PlanBook,
         clock: Timestamp,
         mut alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
@@ -47,7 +51,7 @@ impl<S: Store> Ledger<S> {
                 Outcome::Settled { event, .. } => Ok(Step::Done(self.found(event)?)),
                 Outcome::Open => {
                     let claim = Some(claim.clone());
-                    self.append(locked, report, Some(reservation), claim, plans, &mut alerts)
+                    self.append(locked, report, turn, Some(reservation), claim, &mut alerts)
                 }
             }
         });
@@ -59,6 +63,7 @@ impl<S: Store> Ledger<S> {
     pub async fn record(
         &self,
         report: &Report,
+        turn: &Turn,
         plans: &PlanBook,
         clock: Timestamp,
         mut alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
@@ -78,7 +83,7 @@ impl<S: Store> Ledger<S> {
                     false => Err(LedgerError::Contradiction),
                 };
             }
-            self.append(locked, report, None, claim.clone(), plans, &mut alerts)
+            self.append(locked, report, turn, None, claim.clone(), &mut alerts)
         });
         recorded(recorded_event.await?)
     }
@@ -95,7 +100,7 @@ impl<S: Store> Ledger<S> {
         };
         let Some(id) = named.or_else(|| name.parse().ok()) else { return Ok(None) };
         let event = self.store.event(id)?.filter(|event| event.report.subject == *subject);
-        Ok(event.map(|event| Recorded { id, event, duplicate: true }))
+        Ok(event.map(|event| Recorded { id, event, duplicate: true, replayed: false }))
     }
 
     /// Completes a report to an event and queues it.
@@ -103,12 +108,12 @@ impl<S: Store> Ledger<S> {
         &self,
         locked: Locked<'_>,
         report: &Report,
+        turn: &Turn,
         settles: Option<Arc<Reservation>>,
         claim: Option<Claim>,
-        plans: &PlanBook,
         alerts: &mut impl FnMut(&[Reading]) -> Vec<Alert>,
     ) -> Result<Step<Found>, LedgerError> {
-        let Locked { root, shared, now } = locked;
+        let Locked { root, shared, plans, now } = locked;
         let late = settles.as_ref().is_some_and(|hold| hold.state(now) == State::Expired);
         let Effect { period, overage, readings, spans } = root.effect(report, plans, now);
         let mut event = Event {
@@ -138,11 +143,12 @@ impl<S: Store> Ledger<S> {
         }
         let event = Arc::new(event);
         let unit = root.record(event.clone(), settles)?;
+        let unit = Unit { turn: turn.clone(), ..unit };
         let answer = self.committer.commit(unit, claim, shared.clone());
         Ok(Step::Queued((event, None), answer))
     }
 
-    fn found(&self, id: EventId) -> Result<Found, LedgerError> {
+    pub(super) fn found(&self, id: EventId) -> Result<Found, LedgerError> {
         match self.store.event(id)? {
             Some(event) => Ok((event, Some(id))),
             None => Err(LedgerError::LostEvent(id)),
@@ -152,9 +158,7 @@ impl<S: Store> Ledger<S> {
 
 /// Tells what was just recorded from what was before.
 fn recorded((found, placed): (Found, Option<EventId>)) -> Result<Recorded, LedgerError> {
-    match (found, placed) {
-        ((event, Some(id)), _) => Ok(Recorded { id, event, duplicate: true }),
-        ((event, None), Some(id)) => Ok(Recorded { id, event, duplicate: false }),
-        ((_, None), None) => unreachable!("a new event is always queued"),
-    }
+    let (event, before) = found;
+    let id = before.or(placed).unwrap_or_else(|| unreachable!("a new event is always queued"));
+    Ok(Recorded { id, event, duplicate: before.is_some(), replayed: false })
 }

@@ -6,12 +6,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Calendar, EventKey, PlanBook, RootId, SubjectId, SubjectPath, Subscription, Timestamp, Window,
+    Calendar, EventKey, PlanBook, RootId, Snapshot, SubjectId, SubjectPath, Subscription,
+    Timestamp, Window,
 };
 
 pub use self::standing::Effect;
 use crate::account::{Account, Tally};
 use crate::event::Event;
+use crate::once::Turn;
 use crate::reservation::{Reservation, ReservationId};
 use crate::reserved::Reserved;
 use crate::store::{AccountChange, Change, Store, StoreError, Unit, Version};
@@ -125,10 +127,14 @@ impl Root {
     }
 
     /// Places a hold on every level of its path.
-    pub fn reserve(&mut self, reservation: Arc<Reservation>) -> Result<Unit, Overflow> {
+    pub fn reserve(
+        &mut self,
+        reservation: Arc<Reservation>,
+        snapshot: Arc<Snapshot>,
+    ) -> Result<Unit, Overflow> {
         self.hold(reservation.clone())?;
         let at = reservation.created_at;
-        Ok(self.touch(at, Change::Reserved(reservation), None))
+        Ok(self.touch(at, Change::Reserved { reservation, snapshot }, None))
     }
 
     /// Ends a hold unused.
@@ -242,7 +248,7 @@ impl Root {
             AccountChange { subject, read_at, account: level.account.clone() }
         });
         let accounts = accounts.collect();
-        Unit { at, accounts, change }
+        Unit { at, accounts, change, turn: Turn::default() }
     }
 
     fn load_level<S: Store>(&mut self, store: &S, subject: &SubjectId) -> Result<(), StoreError> {

@@ -169,6 +169,7 @@ impl Level {
         let tally = self.account.tally(quota.window, at);
         QuotaState {
             name: quota.name.clone(),
+            meter: quota.meter.clone(),
             mode: quota.mode,
             window: quota.window,
             limit: quota.limit,

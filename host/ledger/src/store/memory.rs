@@ -7,9 +7,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
-use super::{Change, Conflict, Store, StoreError, Unit, Version};
+use super::{Change, Conflict, Forget, Mark, Marked, Store, StoreError, Unit, Version};
 use crate::account::Account;
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::{Table, Totals};
 
@@ -19,7 +19,7 @@ pub struct MemoryStore(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    units: Vec<(Timestamp, Change)>,
+    units: Vec<(Timestamp, Change, Option<Mark>)>,
     accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
     reservations: HashMap<ReservationId, Arc<Reservation>>,
 }
@@ -38,13 +38,12 @@ impl State {
         if let Some(reservation) = unit.change.reservation(id) {
             self.reservations.insert(reservation.id, reservation);
         }
-        self.units.push((unit.at, unit.change.clone()));
+        self.units.push((unit.at, unit.change.clone(), unit.turn.mark()));
         Ok(id)
     }
 
     fn events(&self) -> impl Iterator<Item = (u64, &Arc<Event>)> {
-        let places = 0..self.units.len() as u64;
-        places.zip(&self.units).filter_map(|(at, (_, change))| Some((at, change.event()?)))
+        (0..).zip(&self.units).filter_map(|(at, (_, change, _))| Some((at, change.event()?)))
     }
 }
 
@@ -87,10 +86,11 @@ impl Store for MemoryStore {
         Ok(self.0.lock().reservations.get(&id).cloned())
     }
 
-    fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
+    fn change(&self, id: EventId) -> Result<Option<Change>, StoreError> {
         let state = self.0.lock();
-        let found = state.events().find(|(at, _)| *at == id.block && id.index == 0);
-        Ok(found.map(|(_, event)| event.clone()))
+        let mut units = (0..).zip(&state.units);
+        let found = units.find(|(block, _)| *block == id.block && id.index == 0);
+        Ok(found.map(|(_, (_, change, _))| change.clone()))
     }
 
     fn event_by_key(
@@ -105,15 +105,26 @@ impl Store for MemoryStore {
         Ok(found.map(|(block, _)| EventId { block, index: 0 }))
     }
 
+    fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError> {
+        let state = self.0.lock();
+        let marked = (0..).zip(&state.units).filter_map(|(block, (at, _, mark))| {
+            let (mark, unit) = ((*mark)?, EventId { block, index: 0 });
+            (mark.once.key == *key && *at >= since).then_some(Marked { mark, at: *at, unit })
+        });
+        Ok(marked.collect())
+    }
+
     fn last_instant(&self) -> Timestamp {
         let state = self.0.lock();
-        let last = state.units.iter().map(|(at, _)| *at).max();
+        let last = state.units.iter().map(|(at, ..)| *at).max();
         last.unwrap_or(Timestamp::EPOCH)
     }
 
-    fn maintain(&self, forget_before: Timestamp) -> Result<(), StoreError> {
+    fn maintain(&self, forget: &Forget) -> Result<(), StoreError> {
         let mut state = self.0.lock();
-        state.reservations.retain(|_, reservation| reservation.created_at >= forget_before);
+        state
+            .reservations
+            .retain(|_, reservation| reservation.created_at >= forget.reservations_before);
         Ok(())
     }
 }

@@ -4,12 +4,17 @@ use std::future::Future;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Subscription, Timestamp};
+use tollgate_domain::{
+    EventKey, RootId, Snapshot, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+};
 
 use crate::account::Account;
 use crate::event::{Event, EventId, Fingerprint};
+use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
+
+pub use crate::once::{Mark, Marked};
 
 pub mod memory;
 pub mod sled;
@@ -25,6 +30,8 @@ pub struct Unit {
     /// Every account the decision was read from.
     pub accounts: Vec<AccountChange>,
     pub change: Change,
+    /// Of the request that it belongs to: its mark is committed with the unit.
+    pub turn: Turn,
 }
 
 /// An account's new state, valid only if nobody touched the account since it was read. A hold
@@ -39,7 +46,11 @@ pub struct AccountChange {
 /// What happened. New kinds are appended: stored blocks name them by position.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
-    Reserved(Arc<Reservation>),
+    Reserved {
+        reservation: Arc<Reservation>,
+        /// Where the call stood, its own hold not counted.
+        snapshot: Arc<Snapshot>,
+    },
     Released(Arc<Reservation>),
     Settled {
         /// As it was before.
@@ -58,7 +69,7 @@ impl Change {
     /// The levels that it touches, the widest first.
     pub fn levels(&self) -> Vec<SubjectId> {
         match self {
-            Self::Reserved(reservation) | Self::Released(reservation) => {
+            Self::Reserved { reservation, .. } | Self::Released(reservation) => {
                 reservation.call.subject.levels().collect()
             }
             Self::Settled { event, .. } | Self::Recorded(event) => {
@@ -71,7 +82,7 @@ impl Change {
     pub fn event(&self) -> Option<&Arc<Event>> {
         match self {
             Self::Settled { event, .. } | Self::Recorded(event) => Some(event),
-            Self::Reserved(_) | Self::Released(_) | Self::Subscribed { .. } => None,
+            Self::Reserved { .. } | Self::Released(_) | Self::Subscribed { .. } => None,
         }
     }
 
@@ -81,7 +92,7 @@ impl Change {
             Some(Arc::new(Reservation { outcome, ..reservation.clone() }))
         };
         match self {
-            Self::Reserved(reservation) => Some(reservation.clone()),
+            Self::Reserved { reservation, .. } => Some(reservation.clone()),
             Self::Released(reservation) => ended(reservation, Outcome::Released),
             Self::Settled { reservation, fingerprint, .. } => {
                 ended(reservation, Outcome::Settled { fingerprint: *fingerprint, event: id })
@@ -89,6 +100,15 @@ impl Change {
             Self::Recorded(_) | Self::Subscribed { .. } => None,
         }
     }
+}
+
+/// What nobody will ask for again.
+#[derive(Clone, Copy, Debug)]
+pub struct Forget {
+    /// Reservations created earlier.
+    pub reservations_before: Timestamp,
+    /// Marks of units decided earlier.
+    pub keys_before: Timestamp,
 }
 
 /// Somebody else changed an account since it was read: decide again.
@@ -124,7 +144,12 @@ pub trait Store: Send + Sync + 'static {
 
     fn reservation(&self, id: ReservationId) -> Result<Option<Arc<Reservation>>, StoreError>;
 
-    fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, StoreError>;
+    /// What the unit changed that was committed there.
+    fn change(&self, id: EventId) -> Result<Option<Change>, StoreError>;
+
+    fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
+        Ok(self.change(id)?.and_then(|change| change.event().cloned()))
+    }
 
     /// The event that a subject's caller gave this name.
     fn event_by_key(
@@ -133,10 +158,13 @@ pub trait Store: Send + Sync + 'static {
         key: &EventKey,
     ) -> Result<Option<EventId>, StoreError>;
 
+    /// The units of requests under a key, those decided at `since` or later.
+    fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError>;
+
     /// The latest instant at which anything committed was decided.
     fn last_instant(&self) -> Timestamp;
 
-    /// Work behind the commits: condenses what a restart would have to replay, and forgets
-    /// reservations created before `forget_before`. May block.
-    fn maintain(&self, forget_before: Timestamp) -> Result<(), StoreError>;
+    /// Work behind the commits: condenses what a restart would have to replay, and may
+    /// forget what nobody will ask for again. May block.
+    fn maintain(&self, forget: &Forget) -> Result<(), StoreError>;
 }

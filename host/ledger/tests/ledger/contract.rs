@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use tollgate_domain::Window;
+use tollgate_domain::{Decision, QuotaState, SubjectId, Window};
 use tollgate_ledger::store::Store;
 use tollgate_ledger::store::memory::MemoryStore;
 use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{Ledger, LedgerError, Period, State};
 
 use crate::support::*;
+
+/// What a caller is told of a decision.
+fn standing(decision: &Decision) -> Vec<(&SubjectId, &[QuotaState])> {
+    decision.snapshot.levels.iter().map(|level| (&level.subject, &level.quotas[..])).collect()
+}
 
 /// Runs a promise on every store.
 macro_rules! on_every_store {
@@ -75,13 +80,13 @@ on_every_store! {
         ledger.release(released, now).await.unwrap();
         assert_eq!(state(released), State::Released);
         let late = report("ann", None, 5, now);
-        let settling = ledger.settle(released, &late, &plans, now, |_| vec![]).await;
+        let settling = settle(&ledger, &plans, released, &late, now).await;
         assert!(matches!(settling, Err(LedgerError::ReservationReleased)));
 
         let settled = hold().await;
         let settle = async |tokens| {
             let report = report("ann", None, tokens, now);
-            ledger.settle(settled, &report, &plans, now, |_| vec![]).await
+            settle(&ledger, &plans, settled, &report, now).await
         };
         let (first, again) = (settle(7).await.unwrap(), settle(7).await.unwrap());
         assert_eq!((first.id, first.duplicate, again.duplicate), (again.id, false, true));
@@ -97,6 +102,82 @@ on_every_store! {
             1.into(),
             0.into()
         ));
+    }
+
+    async fn a_key_leads_to_its_first_reservation_and_to_no_other(store: Arc<impl Store>) {
+        let (ledger, now) = (Ledger::open(store).unwrap(), noon());
+        let plans = book(vec![plan("free", vec![quota("calls", "calls", Window::Month, "1")])]);
+        let turn = ledger.turn(once("k", "body"), now).unwrap();
+        assert!(ledger.reserved_before(&turn).unwrap().is_none());
+        let first = reserve_in(&turn, &ledger, &plans, "ann", 5, MINUTES, now).await;
+        let under_way = ledger.turn(once("k", "body"), now);
+        assert!(matches!(under_way, Err(LedgerError::KeyUnderWay)));
+        drop(turn);
+
+        let reused = ledger.turn(once("k", "another"), now);
+        assert!(matches!(reused, Err(LedgerError::KeyReused)));
+        for _ in 0..2 {
+            let turn = ledger.turn(once("k", "body"), now).unwrap();
+            let again = ledger.reserved_before(&turn).unwrap().unwrap();
+            assert_eq!((first.replayed, again.replayed), (false, true));
+            assert_eq!(again.reservation, first.reservation);
+            assert_eq!(standing(&again.decision), standing(&first.decision));
+            ledger.tick(now).unwrap();
+        }
+    }
+
+    async fn a_refusal_leaves_its_key_unused(store: Arc<impl Store>) {
+        let (ledger, now) = (Ledger::open(store).unwrap(), noon());
+        let plans = book(vec![plan("free", vec![quota("tokens", "tokens", Window::Month, "9")])]);
+        let turn = ledger.turn(once("k", "body"), now).unwrap();
+        let refused = reserve_in(&turn, &ledger, &plans, "ann", 10, MINUTES, now).await;
+        assert!(refused.reservation.is_none());
+        drop(turn);
+        let turn = ledger.turn(once("k", "another"), now).unwrap();
+        assert!(ledger.reserved_before(&turn).unwrap().is_none());
+    }
+
+    async fn the_parts_of_a_request_are_remembered_one_by_one(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let turn = ledger.turn(once("k", "body"), now).unwrap();
+        let mut first = Vec::new();
+        for (part, path) in [(0, "ann"), (2, "bob")] {
+            let (turn, report) = (turn.of_part(part), report(path, None, 5, now));
+            first.push(ledger.record(&report, &turn, &plans, now, |_| vec![]).await.unwrap());
+        }
+        drop(turn);
+        for _ in 0..2 {
+            let turn = ledger.turn(once("k", "body"), now).unwrap();
+            let again = |part| ledger.recorded_before(&turn.of_part(part)).unwrap();
+            for (part, first) in [(0, &first[0]), (2, &first[1])] {
+                let again = again(part).unwrap();
+                assert_eq!((again.id, &again.event), (first.id, &first.event));
+                assert_eq!((again.duplicate, again.replayed), (false, true));
+            }
+            assert!(again(1).is_none());
+            ledger.tick(now).unwrap();
+        }
+    }
+
+    async fn a_key_is_forgotten_after_a_day_and_not_before(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let report = report("ann", None, 5, now);
+        let turn = ledger.turn(once("k", "body"), now).unwrap();
+        ledger.record(&report, &turn, &plans, now, |_| vec![]).await.unwrap();
+        drop(turn);
+        for (minutes, known) in [(24 * 60, true), (24 * 60 + 1, false)] {
+            let later = now.plus(minutes * MINUTES);
+            ledger.tick(later).unwrap();
+            let turn = ledger.turn(once("k", "body"), later).unwrap();
+            assert_eq!(ledger.recorded_before(&turn).unwrap().is_some(), known);
+        }
+        let later = now.plus(3 * 24 * 60 * MINUTES);
+        let turn = ledger.turn(once("k", "another"), later).unwrap();
+        ledger.record(&report, &turn, &plans, later, |_| vec![]).await.unwrap();
+        drop(turn);
+        ledger.tick(later).unwrap();
+        assert!(ledger.turn(once("k", "another"), later).is_ok(), "the newer use counts");
+        assert!(matches!(ledger.turn(once("k", "body"), later), Err(LedgerError::KeyReused)));
     }
 
     async fn a_late_event_counts_in_the_period_it_occurred_in(store: Arc<impl Store>) {

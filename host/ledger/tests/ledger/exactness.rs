@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_domain::{Alert, Reading, Window};
 use tollgate_ledger::store::memory::MemoryStore;
-use tollgate_ledger::{Ledger, Period, State};
+use tollgate_ledger::{Ledger, Period, State, Turn};
 
 use crate::support::*;
 
@@ -68,9 +68,9 @@ async fn a_hold_expires_by_time_alone_and_is_still_settled_late() {
     assert!(reserve(&ledger, &plans, "ann", 5, MINUTES, later).await.decision.allowed());
 
     let late = report("ann", None, 5, hold.created_at);
-    let settled = ledger.settle(hold.id, &late, &plans, later, |_| vec![]).await.unwrap();
+    let settled = settle(&ledger, &plans, hold.id, &late, later).await.unwrap();
     assert!(settled.event.late);
-    let again = ledger.settle(hold.id, &late, &plans, later, |_| vec![]).await.unwrap();
+    let again = settle(&ledger, &plans, hold.id, &late, later).await.unwrap();
     assert!(again.duplicate && again.event.late);
 }
 
@@ -81,7 +81,7 @@ async fn settling_replaces_the_hold_by_the_truth_above_or_below_it() {
         let plans = book(vec![plan("free", vec![quota("tokens", "tokens", Window::Day, "20")])]);
         let hold = reserve(&ledger, &plans, "ann", 10, MINUTES, now).await.reservation.unwrap();
         let report = report("ann", None, truth, now);
-        let settled = ledger.settle(hold.id, &report, &plans, now, |_| vec![]).await.unwrap();
+        let settled = settle(&ledger, &plans, hold.id, &report, now).await.unwrap();
         assert_eq!(settled.event.overage, truth > 20);
         let quota = &used(&ledger, &plans, "ann", Period::Current, now).await.quotas[0];
         assert_eq!((quota.used, quota.reserved), (truth.into(), 0.into()));
@@ -98,7 +98,7 @@ async fn a_hold_counts_in_the_window_it_was_made_in_also_when_settled_after_the_
     assert!(reserve(&ledger, &plans, "ann", 5, MINUTES, midnight).await.decision.allowed());
 
     let report = report("ann", None, 5, hold.created_at);
-    ledger.settle(hold.id, &report, &plans, midnight, |_| vec![]).await.unwrap();
+    settle(&ledger, &plans, hold.id, &report, midnight).await.unwrap();
     let quota = &used(&ledger, &plans, "ann", Period::Current, midnight).await.quotas[0];
     assert_eq!((quota.used, quota.reserved), (0.into(), 1.into()));
 }
@@ -142,7 +142,7 @@ async fn an_alert_is_raised_once_a_window_however_often_a_policy_asks_for_it() {
     };
     let raised = async |now| {
         let report = report("ann", None, 1, now);
-        let recorded = ledger.record(&report, &plans, now, always).await.unwrap();
+        let recorded = ledger.record(&report, &Turn::default(), &plans, now, always).await.unwrap();
         recorded.event.raised.iter().map(|r| r.alert.threshold).collect::<Vec<_>>()
     };
     assert_eq!(raised(now).await, [80, 90]);

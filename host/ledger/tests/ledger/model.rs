@@ -185,7 +185,7 @@ impl World {
                 let at = which % model.holds.len();
                 let hold = &mut model.holds[at];
                 let report = report(hold.path.as_str(), None, tokens, hold.created_at);
-                let settled = ledger.settle(hold.id, &report, &model.plans, now, |_| vec![]).await;
+                let settled = settle(ledger, &model.plans, hold.id, &report, now).await;
                 assert_eq!(settled.is_ok_and(|s| !s.duplicate), !hold.ended);
                 if !std::mem::replace(&mut hold.ended, true) {
                     model.events.push((hold.path.clone(), tokens, hold.created_at));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tollgate_domain::{PlanBook, Window};
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ledger, Period, State};
+use tollgate_ledger::{Ledger, LedgerError, Period, State};
 
 use crate::support::*;
 
@@ -52,12 +52,32 @@ async fn a_restart_changes_no_answer() {
             assert!(!more.decision.allowed(), "the hold is still held");
         }
         let settling = report("acme/bob", None, 600, now);
-        ledger.settle(hold.id, &settling, &plans, now, |_| vec![]).await.unwrap();
+        settle(&ledger, &plans, hold.id, &settling, now).await.unwrap();
         ledger = restart(ledger, folder.path(), clean).await;
         assert_eq!(ledger.reservation(hold.id).unwrap().unwrap().state(now), State::Settled);
-        let again = ledger.settle(hold.id, &settling, &plans, now, |_| vec![]).await.unwrap();
+        let again = settle(&ledger, &plans, hold.id, &settling, now).await.unwrap();
         assert!(again.duplicate);
         assert_eq!(tokens(&used(&ledger, &plans, "acme", Period::Current, now).await), 900);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_remembered_over_a_restart() {
+    for clean in [true, false] {
+        let (folder, now) = (tempfile::tempdir().unwrap(), noon());
+        let (mut ledger, plans) = (open(folder.path()), plans());
+        let turn = ledger.turn(once("k", "body"), now).unwrap();
+        let held = reserve_in(&turn, &ledger, &plans, "ann", 1, MINUTES, now).await;
+        drop(turn);
+        for _ in 0..2 {
+            ledger = restart(ledger, folder.path(), clean).await;
+            let turn = ledger.turn(once("k", "body"), now).unwrap();
+            let again = ledger.reserved_before(&turn).unwrap().unwrap();
+            assert_eq!(again.reservation, held.reservation);
+            drop(turn);
+            let reused = ledger.turn(once("k", "another"), now);
+            assert!(matches!(reused, Err(LedgerError::KeyReused)));
+        }
     }
 }
 
@@ -71,7 +91,7 @@ async fn a_restart_amid_a_minute_forgets_nothing_of_it() {
             let reserved = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await;
             assert_eq!(reserved.reservation.is_some(), granted);
             if let Some(hold) = reserved.reservation {
-                ledger.settle(hold.id, &call, &plans, now, |_| vec![]).await.unwrap();
+                settle(&ledger, &plans, hold.id, &call, now).await.unwrap();
             }
             ledger = restart(ledger, folder.path(), clean).await;
         }
@@ -92,7 +112,7 @@ async fn reservations_are_forgotten_after_eight_days_and_not_before() {
     let (ledger, plans) = (open(folder.path()), plans());
     let settled = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
     let report = report("ann", None, 1, now);
-    ledger.settle(settled, &report, &plans, now, |_| vec![]).await.unwrap();
+    settle(&ledger, &plans, settled, &report, now).await.unwrap();
     let expired = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
     for (days, known) in [(7, true), (9, false)] {
         ledger.tick(now.plus(days * 24 * 60 * MINUTES)).unwrap();

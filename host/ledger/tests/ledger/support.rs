@@ -8,8 +8,8 @@ use tollgate_domain::{
 };
 use tollgate_ledger::store::Store;
 use tollgate_ledger::{
-    Ask, Fingerprint, Ledger, LedgerError, Period, PeriodUsage, Recorded, Report, Reserved,
-    SubscriptionChange,
+    Ask, Fingerprint, Ledger, LedgerError, Once, Period, PeriodUsage, Recorded, Report,
+    ReservationId, Reserved, SubscriptionChange, Turn,
 };
 
 pub const MINUTES: Duration = Duration::from_secs(60);
@@ -110,7 +110,26 @@ pub fn report(path: &str, key: Option<&str>, tokens: u64, occurred_at: Timestamp
     }
 }
 
+/// A request of this body under a key.
+pub fn once(key: &str, body: &str) -> Once {
+    Once { key: Fingerprint::of(key.as_bytes()), body: Fingerprint::of(body.as_bytes()) }
+}
+
 pub async fn reserve<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    path: &str,
+    tokens: u64,
+    time_to_live: Duration,
+    now: Timestamp,
+) -> Reserved {
+    let turn = Turn::default();
+    reserve_in(&turn, ledger, plans, path, tokens, time_to_live, now).await
+}
+
+/// The same, in the turn of a request under a key.
+pub async fn reserve_in<S: Store>(
+    turn: &Turn,
     ledger: &Ledger<S>,
     plans: &PlanBook,
     path: &str,
@@ -120,7 +139,7 @@ pub async fn reserve<S: Store>(
 ) -> Reserved {
     let call = call(path, tokens);
     let ask = Ask { call: &call, cost: ExpectedCost::Known(price(tokens)), plans, revision: "r1" };
-    ledger.reserve(&ask, time_to_live, now, |_| Default::default()).await.unwrap()
+    ledger.reserve(&ask, time_to_live, turn, now, |_| Default::default()).await.unwrap()
 }
 
 pub async fn record<S: Store>(
@@ -129,7 +148,17 @@ pub async fn record<S: Store>(
     report: &Report,
     now: Timestamp,
 ) -> Result<Recorded, LedgerError> {
-    ledger.record(report, plans, now, |_| vec![]).await
+    ledger.record(report, &Turn::default(), plans, now, |_| vec![]).await
+}
+
+pub async fn settle<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    hold: ReservationId,
+    report: &Report,
+    now: Timestamp,
+) -> Result<Recorded, LedgerError> {
+    ledger.settle(hold, report, &Turn::default(), plans, now, |_| vec![]).await
 }
 
 pub async fn subscribe<S: Store>(

@@ -3,8 +3,6 @@
 use serde::Serialize;
 use tollgate_domain::{Amount, Decision, PlanId, QuotaName, SubjectId, Timestamp, Usd};
 
-use crate::service::Answer;
-
 /// The answer to a check; a reservation's answer has it too.
 #[derive(Serialize)]
 pub struct Verdict<'a> {
@@ -47,8 +45,7 @@ pub struct Denied<'a> {
 }
 
 impl<'a> Verdict<'a> {
-    pub fn new(answer: &'a Answer) -> Self {
-        let decision = &answer.decision;
+    pub fn new(decision: &'a Decision, estimated_cost: Option<Usd>, revision: &'a str) -> Self {
         let levels = decision.snapshot.levels.iter();
         let quotas = levels.flat_map(|level| {
             level.quotas.iter().map(|quota| Standing {
@@ -67,10 +64,10 @@ impl<'a> Verdict<'a> {
         });
         Self {
             allowed: decision.allowed(),
-            estimated_cost: answer.estimated_cost,
+            estimated_cost,
             quotas: quotas.collect(),
             denied: Denied::new(decision),
-            revision: answer.set.revision(),
+            revision,
         }
     }
 }

@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 }
 
 /// The media type, without parameters; `None` where the caller states none.
-fn content_type(headers: &HeaderMap) -> Option<&str> {
+pub fn content_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
     Some(value.split(';').next().unwrap_or(value).trim())
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate_domain::{Call, EndpointName, EventKey, ModelId, ProviderId, SubjectPath, Timestamp};
-use tollgate_ledger::Fingerprint;
+use tollgate_ledger::{Fingerprint, Turn};
 
 use super::fields::{Money, Quantities, ShortTexts, Text, Whole};
 use super::json::{fingerprint, parse};
@@ -104,6 +104,7 @@ pub fn use_report(json: &[u8]) -> Result<UseReport, Problem> {
             request_id: body.request_id.map(|id| id.0),
         },
         occurred_at: body.occurred_at,
+        turn: Turn::default(),
     })
 }
 

@@ -6,7 +6,9 @@ mod check;
 mod decision;
 mod fields;
 mod health;
+mod idempotency;
 mod json;
+mod lines;
 mod made;
 mod money;
 mod observe;
@@ -71,7 +73,8 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         true => AllowOrigin::any(),
         false => AllowOrigin::list(origins.iter().cloned()),
     };
-    let exposed = ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after"];
+    let exposed =
+        ["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", idempotency::REPLAYED];
     CorsLayer::new()
         .allow_origin(origin)
         .allow_methods(Any)

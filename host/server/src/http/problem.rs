@@ -154,6 +154,12 @@ fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
         LedgerError::Contradiction => {
             (StatusCode::CONFLICT, "contradiction", "Recorded before with other content")
         }
+        LedgerError::KeyUnderWay => {
+            (StatusCode::CONFLICT, "key-under-way", "The request is still under way")
+        }
+        LedgerError::KeyReused => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The key belongs to another request")
+        }
         LedgerError::Overflow(_) => {
             (StatusCode::UNPROCESSABLE_ENTITY, "overflow", "More than can be counted")
         }

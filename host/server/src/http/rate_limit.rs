@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use tollgate_domain::{Amount, Decision, LevelState, Meter, QuotaState, Timestamp};
+use tollgate_domain::{Amount, Decision, LevelState, QuotaState, Timestamp};
 
 /// More digits than a structured field's integer may have.
 const DIGITS_MAX: usize = 15;
@@ -62,7 +62,7 @@ fn helpful_reset(quota: &QuotaState) -> Option<Timestamp> {
 fn tightest(decision: &Decision) -> Vec<(&LevelState, &QuotaState, String)> {
     let mut found = BTreeMap::new();
     for level in &decision.snapshot.levels {
-        for quota in level.quotas.iter().filter(|quota| counts_calls(level, quota)) {
+        for quota in level.quotas.iter().filter(|quota| quota.meter.as_str() == "calls") {
             let Some(remaining) = quota.remaining() else { continue };
             let tightest = found.entry(&quota.name).or_insert((level, quota, remaining));
             if remaining < tightest.2 {
@@ -72,12 +72,6 @@ fn tightest(decision: &Decision) -> Vec<(&LevelState, &QuotaState, String)> {
     }
     let found = found.into_values();
     found.filter_map(|(level, quota, rest)| Some((level, quota, whole(rest)?))).collect()
-}
-
-fn counts_calls(level: &LevelState, quota: &QuotaState) -> bool {
-    let quotas = level.terms.iter().flat_map(|plan| &plan.quotas);
-    let meter = quotas.into_iter().find(|own| own.name == quota.name).map(|own| &own.meter);
-    meter.is_some_and(|meter| matches!(meter, Meter::Quantity(name) if name.as_str() == "calls"))
 }
 
 /// The whole part, if a structured field can hold it.
@@ -94,13 +88,14 @@ fn seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_domain::{Calendar, Mode, Plan, Quota, Snapshot, Status, Window};
+    use tollgate_domain::{Calendar, Mode, Snapshot, Status, Window};
 
     use super::*;
 
     fn quota(name: &str, limit: u64, used: u64) -> QuotaState {
         QuotaState {
             name: name.parse().unwrap(),
+            meter: if name.ends_with("calls") { "calls" } else { "tokens" }.parse().unwrap(),
             mode: Mode::Hard,
             window: Window::Month,
             limit: Some(limit.into()),
@@ -114,34 +109,11 @@ mod tests {
     }
 
     fn level(quotas: Vec<QuotaState>) -> LevelState {
-        let definitions = quotas.iter().map(|quota| Quota {
-            name: quota.name.clone(),
-            meter: if quota.name.as_str().ends_with("calls") { "calls" } else { "tokens" }
-                .parse()
-                .unwrap(),
-            providers: vec![],
-            models: vec![],
-            window: quota.window,
-            limit: quota.limit,
-            mode: quota.mode,
-            grace_percent: 0,
-        });
-        let plan = Plan {
-            id: "pro".parse().unwrap(),
-            name: "Pro".into(),
-            tier: "pro".into(),
-            description: String::new(),
-            price_monthly: Default::default(),
-            price_yearly: Default::default(),
-            features: vec![],
-            providers: None,
-            quotas: definitions.collect(),
-        };
         LevelState {
             subject: "ann".parse().unwrap(),
             calendar: Calendar::default(),
-            plan: Some(plan.id.clone()),
-            terms: Some(plan.into()),
+            plan: None,
+            terms: None,
             status: Status::Active,
             quotas,
         }

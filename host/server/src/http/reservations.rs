@@ -8,17 +8,17 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tollgate_domain::reason;
-use tollgate_domain::{ModelId, ProviderId, SubjectPath, Timestamp, Usd};
+use tollgate_domain::{Decision, ModelId, ProviderId, SubjectPath, Timestamp, Usd};
 use tollgate_ledger::Outcome;
 
 use super::App;
 use super::ask::Ask;
 use super::decision::{Denied, Verdict};
+use super::idempotency::{IdempotencyKey, replayed};
 use super::json::{JsonBody, parse};
 use super::problem::{Problem, QUOTA_EXCEEDED, word};
 use super::receipt::{Receipt, UsageMap};
 use super::{made, path, rate_limit};
-use crate::service::Answer;
 
 const TTL_SECONDS: u64 = 300;
 
@@ -47,17 +47,23 @@ struct Shown<'a> {
     event_id: Option<String>,
 }
 
-pub async fn reserve(service: App, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+pub async fn reserve(
+    service: App,
+    key: IdempotencyKey,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
     let ask: Ask = parse(&body)?;
     let time_to_live = Duration::from_secs(ask.ttl_seconds.map_or(TTL_SECONDS, |ttl| ttl.0));
-    let granted = service.reserve(ask.into_call()?, time_to_live).await?;
-    let Some(reservation) = granted.reservation else { return Ok(refused(&granted.answer)) };
+    let (call, turn) = (ask.into_call()?, key.turn(&service, &body)?);
+    let reserved = service.reserve(call, time_to_live, turn).await?;
+    let decision = &reserved.decision;
+    let Some(reservation) = &reserved.reservation else { return Ok(refused(decision)) };
     let body = Granted {
         reservation_id: reservation.id.to_string(),
         expires_at: reservation.expires_at,
-        verdict: Verdict::new(&granted.answer),
+        verdict: Verdict::new(decision, reservation.cost, &reservation.revision),
     };
-    let headers = rate_limit::headers(&granted.answer.decision);
+    let headers = (rate_limit::headers(decision), replayed(reserved.replayed));
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
 }
 
@@ -89,10 +95,12 @@ pub async fn show(
 pub async fn settle(
     service: App,
     path::Reservation(id): path::Reservation,
+    key: IdempotencyKey,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
-    let recorded = service.settle(id, made::settlement(&body)?).await?;
-    Ok(Json(Receipt::new(&recorded)).into_response())
+    let (settlement, turn) = (made::settlement(&body)?, key.turn(&service, &body)?);
+    let recorded = service.settle(id, settlement, turn).await?;
+    Ok((replayed(recorded.replayed), Json(Receipt::new(&recorded))).into_response())
 }
 
 pub async fn release(
@@ -104,8 +112,7 @@ pub async fn release(
 }
 
 /// A refused call consumed nothing.
-fn refused(answer: &Answer) -> Response {
-    let decision = &answer.decision;
+fn refused(decision: &Decision) -> Response {
     let denied = Denied::new(decision);
     let (reason, detail) =
         denied.as_ref().map_or(("refused", ""), |denied| (denied.reason, denied.message));

@@ -1,17 +1,26 @@
 //! `/v1/usage`: use that was not reserved.
 
+mod ndjson;
+mod tally;
+
 use axum::Json;
+use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use futures_util::future::join_all;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate_domain::SubjectPath;
+use tollgate_ledger::Turn;
 
 use super::App;
-use super::json::{JsonBody, elements, query};
+use super::idempotency::{IdempotencyKey, replayed};
+use super::json::{JsonBody, content_type, elements, query};
 use super::made::use_report;
 use super::problem::Problem;
 use super::receipt::{EventView, Receipt};
+use crate::service::UseReport;
+use tally::Tally;
 
 const EVENTS_MAX: usize = 1000;
 
@@ -22,29 +31,28 @@ struct Find {
     event_id: String,
 }
 
-/// What became of many: one bad event never costs the good ones.
-#[derive(Default, Serialize)]
-struct Tally {
-    accepted: usize,
-    duplicates: usize,
-    rejected: usize,
-    problems: Vec<Rejected>,
-}
-
-#[derive(Serialize)]
-struct Rejected {
-    index: usize,
-    problem: Problem,
-}
-
-/// Takes one event, or an array of them.
-pub async fn record(service: App, JsonBody(body): JsonBody) -> Result<Response, Problem> {
-    if let Some(events) = elements(&body) {
-        return Ok(Json(record_all(&service, &events?).await?).into_response());
+/// Takes one event, an array of them, or a line for each; a key does not go with lines.
+pub async fn record(
+    service: App,
+    key: IdempotencyKey,
+    request: Request,
+) -> Result<Response, Problem> {
+    if content_type(request.headers()).is_some_and(ndjson::is_ndjson) {
+        let tally = ndjson::record(&service, request.into_body()).await?;
+        return Ok(Json(tally).into_response());
     }
-    let recorded = service.record(use_report(&body)?).await?;
+    let JsonBody(body) = JsonBody::from_request(request, &service).await?;
+    if let Some(events) = elements(&body) {
+        let (events, turn) = (events?, key.turn(&service, &body)?);
+        let tally = record_all(&service, &events, &turn).await?;
+        return Ok((replayed(tally.replayed), Json(tally)).into_response());
+    }
+    let used = use_report(&body)?;
+    let turn = key.turn(&service, &body)?;
+    let recorded = service.record(UseReport { turn, ..used }).await?;
     let status = if recorded.duplicate { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(Receipt::with_duplicate(&recorded))).into_response())
+    let receipt = Json(Receipt::with_duplicate(&recorded));
+    Ok((status, replayed(recorded.replayed), receipt).into_response())
 }
 
 pub async fn find(service: App, uri: Uri) -> Result<Response, Problem> {
@@ -53,30 +61,20 @@ pub async fn find(service: App, uri: Uri) -> Result<Response, Problem> {
     Ok(Json(EventView::new(&recorded)).into_response())
 }
 
-async fn record_all(service: &App, events: &[&RawValue]) -> Result<Tally, Problem> {
+/// Under a key each event is remembered by its place: what was recorded is not recorded again,
+/// and what was rejected is tried again.
+async fn record_all(service: &App, events: &[&RawValue], turn: &Turn) -> Result<Tally, Problem> {
     if events.len() > EVENTS_MAX {
         let detail = format!("must not have more than {EVENTS_MAX} events");
         return Err(Problem::invalid("", detail));
     }
+    let record = async |(part, event): (_, &&RawValue)| {
+        let used = use_report(event.get().as_bytes())?;
+        Ok(service.record(UseReport { turn: turn.of_part(part), ..used }).await?)
+    };
+    // Decided in their order; they share a commit.
+    let outcomes = join_all((0..).zip(events).map(record)).await;
     let mut tally = Tally::default();
-    let (mut indices, mut reports) = (Vec::new(), Vec::new());
-    for (index, event) in events.iter().enumerate() {
-        match use_report(event.get().as_bytes()) {
-            Ok(report) => {
-                indices.push(index);
-                reports.push(report);
-            }
-            Err(problem) => tally.problems.push(Rejected { index, problem }),
-        }
-    }
-    for (index, outcome) in indices.into_iter().zip(service.record_all(reports).await) {
-        match outcome {
-            Ok(recorded) if recorded.duplicate => tally.duplicates += 1,
-            Ok(_) => tally.accepted += 1,
-            Err(error) => tally.problems.push(Rejected { index, problem: error.into() }),
-        }
-    }
-    tally.rejected = tally.problems.len();
-    tally.problems.sort_by_key(|rejected| rejected.index);
+    outcomes.into_iter().for_each(|outcome| tally.count(outcome));
     Ok(tally)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_domain::{Call, Decision, ExpectedCost, Timestamp, Usd};
 use tollgate_engine::PolicySet;
-use tollgate_ledger::{Ask, LedgerError, Reservation, ReservationId};
+use tollgate_ledger::{Ask, LedgerError, Reservation, ReservationId, Reserved, Turn};
 
 use super::{Error, Service};
 
@@ -16,13 +16,6 @@ pub struct Answer {
     pub estimated_cost: Option<Usd>,
     /// The policies that decided.
     pub set: Arc<PolicySet>,
-}
-
-/// The answer to a caller who wants quota held.
-pub struct Granted {
-    pub answer: Answer,
-    /// `None` if refused.
-    pub reservation: Option<Arc<Reservation>>,
 }
 
 impl Service {
@@ -37,14 +30,20 @@ impl Service {
     }
 
     /// Holds what the call will probably use.
-    pub async fn reserve(&self, call: Call, time_to_live: Duration) -> Result<Granted, Error> {
+    pub async fn reserve(
+        &self,
+        call: Call,
+        time_to_live: Duration,
+        turn: Turn,
+    ) -> Result<Reserved, Error> {
+        if let Some(first) = self.ledger.reserved_before(&turn)? {
+            return Ok(first);
+        }
         let Question { set, call, cost, now } = self.question(call)?;
         let mut judge = set.judge();
         let (ask, estimated_cost) = (ask(&set, &call, cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
-        let reserved = self.ledger.reserve(&ask, time_to_live, now, judged).await?;
-        let answer = Answer { decision: reserved.decision, estimated_cost, set };
-        Ok(Granted { answer, reservation: reserved.reservation })
+        Ok(self.ledger.reserve(&ask, time_to_live, &turn, now, judged).await?)
     }
 
     pub fn reservation(&self, id: ReservationId) -> Result<Arc<Reservation>, Error> {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tollgate_domain::Timestamp;
 use tollgate_engine::{Policies, PolicySet, PolicyStatus};
+use tollgate_ledger::{Once, Turn};
 
 pub use ask::Answer;
 pub use error::Error;
@@ -65,6 +66,11 @@ impl Service {
             tracing::error!(%error, "the reload broke down");
         }
         self.policies.status()
+    }
+
+    /// Takes the turn of a request under an idempotency key.
+    pub fn turn(&self, once: Once) -> Result<Turn, Error> {
+        Ok(self.ledger.turn(once, self.now())?)
     }
 
     fn policy_set(&self) -> Result<Arc<PolicySet>, Error> {

@@ -1,8 +1,7 @@
 //! After a call that was not reserved.
 
-use futures_util::future::join_all;
 use tollgate_domain::{Call, EventKey, SubjectPath, Timestamp};
-use tollgate_ledger::{Recorded, Report};
+use tollgate_ledger::{Recorded, Report, Turn};
 
 use super::rate::{Made, rate, report};
 use super::{Error, Service};
@@ -17,28 +16,25 @@ pub struct UseReport {
     pub made: Made,
     /// If not now.
     pub occurred_at: Option<Timestamp>,
+    /// Of the request that says it.
+    pub turn: Turn,
 }
 
 impl Service {
     /// Records one use.
     pub async fn record(&self, used: UseReport) -> Result<Recorded, Error> {
+        let UseReport { key, call, method, made, occurred_at, turn } = used;
+        if let Some(first) = self.ledger.recorded_before(&turn)? {
+            return Ok(first);
+        }
         let (set, now) = (self.policy_set()?, self.now());
-        let UseReport { key, call, method, made, occurred_at } = used;
         let occurred_at = occurred_at.unwrap_or(now);
         let rated = rate(&set, call, &made, occurred_at, now)?;
         let report = report(rated, made, occurred_at, set.revision());
         let report = Report { key, method, ..report };
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
-        Ok(self.ledger.record(&report, set.plans(), now, due).await?)
-    }
-
-    /// Records many, each by itself: they are decided in their order and share a commit.
-    pub async fn record_all(
-        &self,
-        uses: impl IntoIterator<Item = UseReport>,
-    ) -> Vec<Result<Recorded, Error>> {
-        join_all(uses.into_iter().map(|used| self.record(used))).await
+        Ok(self.ledger.record(&report, &turn, set.plans(), now, due).await?)
     }
 
     /// An event, by its caller's name for it or by its own id.

@@ -1,7 +1,7 @@
 //! After a reserved call: what was really used.
 
 use tollgate_domain::{Metadata, ModelId, Timestamp};
-use tollgate_ledger::{Outcome, Recorded, ReservationId};
+use tollgate_ledger::{Outcome, Recorded, ReservationId, Turn};
 
 use super::rate::{Made, Rated, rate, report};
 use super::{Error, Service};
@@ -23,7 +23,11 @@ impl Service {
         &self,
         id: ReservationId,
         settlement: Settlement,
+        turn: Turn,
     ) -> Result<Recorded, Error> {
+        if let Some(first) = self.ledger.recorded_before(&turn)? {
+            return Ok(first);
+        }
         let (set, now) = (self.policy_set()?, self.now());
         let reservation = self.reservation(id)?;
         let Settlement { made, model, metadata, occurred_at } = settlement;
@@ -41,6 +45,6 @@ impl Service {
         let report = report(rated, made, occurred_at, set.revision());
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
-        Ok(self.ledger.settle(id, &report, set.plans(), now, due).await?)
+        Ok(self.ledger.settle(id, &report, &turn, set.plans(), now, due).await?)
     }
 }

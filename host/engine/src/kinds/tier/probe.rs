@@ -67,6 +67,7 @@ fn level(subject: &SubjectPath, plan: Option<&Arc<Plan>>, used_up: bool) -> Leve
 fn standing(quota: &Quota, used_up: bool) -> QuotaState {
     QuotaState {
         name: quota.name.clone(),
+        meter: quota.meter.clone(),
         mode: quota.mode,
         window: quota.window,
         limit: quota.limit,

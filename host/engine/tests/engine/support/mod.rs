@@ -122,6 +122,7 @@ pub fn snapshot(plans: &PlanBook, id: Option<&str>) -> Snapshot {
     let terms = id.and_then(|id| plans.get(&id.parse().unwrap())).cloned();
     let quotas = terms.iter().flat_map(|plan| &plan.quotas).map(|quota| QuotaState {
         name: quota.name.clone(),
+        meter: quota.meter.clone(),
         mode: quota.mode,
         window: quota.window,
         limit: quota.limit,

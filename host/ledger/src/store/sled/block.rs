@@ -5,7 +5,7 @@ use tollgate_domain::Timestamp;
 
 use super::rows::{Key, VALUE_BYTES_MAX};
 use crate::event::EventId;
-use crate::store::{Change, StoreError};
+use crate::store::{Change, Mark, StoreError, Unit};
 
 /// The first byte of every block: how the rest is to be read.
 const FORMAT: u8 = 1;
@@ -15,6 +15,7 @@ const FORMAT: u8 = 1;
 pub struct Entry {
     pub at: Timestamp,
     pub change: Change,
+    pub mark: Option<Mark>,
 }
 
 /// Packs entries into blocks.
@@ -30,14 +31,16 @@ impl Writer {
         Self { batch: sled::Batch::default(), block: vec![FORMAT], next }
     }
 
-    /// Appends an entry, and tells where.
-    pub fn push(&mut self, at: Timestamp, change: &Change) -> Result<EventId, StoreError> {
+    /// Appends a unit, and tells where.
+    pub fn push(&mut self, unit: &Unit) -> Result<EventId, StoreError> {
         #[derive(Serialize)]
         struct EntryRef<'a> {
             at: Timestamp,
             change: &'a Change,
+            mark: Option<Mark>,
         }
-        let entry = postcard::to_stdvec(&EntryRef { at, change })
+        let entry = EntryRef { at: unit.at, change: &unit.change, mark: unit.turn.mark() };
+        let entry = postcard::to_stdvec(&entry)
             .map_err(|error| StoreError(format!("cannot encode a unit: {error}")))?;
         if self.next.index > 0 && self.block.len() + entry.len() > VALUE_BYTES_MAX {
             self.end_block();

@@ -2,9 +2,9 @@
 //!
 //! A commit writes the changes of all its units as blocks of up to 8 KiB, in one atomic batch,
 //! and syncs: this is all that an acknowledgement waits for, and the only copy of the events.
-//! What the blocks add up to (accounts, quarter-hour buckets, reservations, event names) is kept
-//! in an [`Overlay`] in memory, and written behind the commits by [`Store::maintain`]. A start
-//! replays the blocks since the last time that was done.
+//! What the blocks add up to (accounts, quarter-hour buckets, reservations, event names, marks)
+//! is kept in an [`Overlay`] in memory, and written behind the commits by [`Store::maintain`]. A
+//! start replays the blocks since the last time that was done.
 //!
 //! sled's `flush` does not reach stable storage (it uses `sync_file_range`): `sync_data` on its
 //! file, after the flush, does.
@@ -25,9 +25,9 @@ use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp}
 use self::block::Entry;
 use self::overlay::{Day, Overlay, Quarter};
 use self::rows::{Key, Rows};
-use super::{AccountChange, Conflict, Store, StoreError, Unit, Version};
+use super::{AccountChange, Change, Conflict, Forget, Marked, Store, StoreError, Unit, Version};
 use crate::account::Account;
-use crate::event::{Event, EventId};
+use crate::event::{EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
 
@@ -123,6 +123,7 @@ impl SledStore {
             }
         }
         overlay.absorb(id, &accounts, &entry.change);
+        overlay.mark(entry.mark, entry.at, id);
         let Some(event) = entry.change.event() else { return Ok(()) };
         for subject in event.report.subject.levels() {
             let day = Quarter::of(event.report.occurred_at).day();
@@ -145,7 +146,7 @@ impl SledStore {
         let mut outcomes = Vec::with_capacity(units.len());
         for unit in units {
             let outcome = match self.fits(unit, &mut versions)? {
-                true => Ok(blocks.push(unit.at, &unit.change)?),
+                true => Ok(blocks.push(unit)?),
                 false => Err(Conflict),
             };
             outcomes.push(outcome);
@@ -158,6 +159,7 @@ impl SledStore {
         for (unit, outcome) in units.iter().zip(&outcomes) {
             if let Ok(id) = outcome {
                 memory.current.absorb(*id, &unit.accounts, &unit.change);
+                memory.current.mark(unit.turn.mark(), unit.at, *id);
                 if let Some(event) = unit.change.event() {
                     let levels = event.report.subject.levels();
                     levels.for_each(|subject| memory.current.add_to_day(subject, event));
@@ -276,9 +278,8 @@ impl Store for SledStore {
         }
     }
 
-    fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
-        let entry = self.rows.entry(id)?;
-        Ok(entry.and_then(|entry| entry.change.event().cloned()))
+    fn change(&self, id: EventId) -> Result<Option<Change>, StoreError> {
+        Ok(self.rows.entry(id)?.map(|entry| entry.change))
     }
 
     fn event_by_key(
@@ -293,13 +294,30 @@ impl Store for SledStore {
         self.rows.get(&Key::event_name(&name))
     }
 
+    fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError> {
+        let mut found = BTreeMap::new();
+        let days = {
+            let memory = self.memory.read();
+            for marked in memory.overlays().flat_map(|overlay| overlay.marked(key)) {
+                found.insert(marked.unit, *marked);
+            }
+            [since, memory.last_instant].map(|at| Quarter::of(at).day())
+        };
+        // What leaves memory was written before: looking there second finds it.
+        let rows = self.rows.marked(key, days[0]..=days[1])?;
+        found.extend(rows.into_iter().map(|marked| (marked.unit, marked)));
+        Ok(found.into_values().filter(|marked| marked.at >= since).collect())
+    }
+
     fn last_instant(&self) -> Timestamp {
         self.memory.read().last_instant
     }
 
-    fn maintain(&self, forget_before: Timestamp) -> Result<(), StoreError> {
+    fn maintain(&self, forget: &Forget) -> Result<(), StoreError> {
         let mut swept_at = self.maintenance.lock();
         self.condense()?;
+        self.rows.forget_marks(forget.keys_before)?;
+        let forget_before = forget.reservations_before;
         self.rows.forget_ended(forget_before)?;
         if forget_before.since(*swept_at) >= SWEEP_EVERY {
             self.rows.forget_open(forget_before)?;

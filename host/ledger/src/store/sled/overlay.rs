@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use tollgate_domain::{EventKey, RootId, SubjectId, SubjectPath, Timestamp};
 
 use crate::account::Account;
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, Fingerprint};
 use crate::reservation::{Reservation, ReservationId};
-use crate::store::{AccountChange, Change, Version};
+use crate::store::{AccountChange, Change, Mark, Marked, Version};
 use crate::totals::{Table, Totals};
 
 const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
@@ -37,6 +37,8 @@ pub struct Overlay {
     /// By the hash of their root.
     pub reservations: BTreeMap<([u8; 4], ReservationId), Arc<Reservation>>,
     pub events: HashMap<EventName, EventId>,
+    /// By their keys and parts.
+    pub marks: BTreeMap<(Fingerprint, u32), Marked>,
 }
 
 impl Quarter {
@@ -82,6 +84,13 @@ impl Overlay {
         }
     }
 
+    /// Takes in the mark of a committed unit, if it has one.
+    pub fn mark(&mut self, mark: Option<Mark>, at: Timestamp, unit: EventId) {
+        if let Some(mark) = mark {
+            self.marks.insert((mark.once.key, mark.part), Marked { mark, at, unit });
+        }
+    }
+
     /// Adds an event to the day of one of its levels.
     pub fn add_to_day(&mut self, subject: SubjectId, event: &Event) {
         let report = &event.report;
@@ -117,6 +126,10 @@ impl Overlay {
         let hash = ReservationId::root_hash(root);
         let (first, last) = (ReservationId::FIRST, ReservationId::LAST);
         self.reservations.range((hash, first)..=(hash, last)).map(|(_, reservation)| reservation)
+    }
+
+    pub fn marked(&self, key: &Fingerprint) -> impl Iterator<Item = &Marked> {
+        self.marks.range((*key, 0)..=(*key, u32::MAX)).map(|(_, marked)| marked)
     }
 
     pub fn event(&self, name: &EventName) -> Option<EventId> {

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +15,11 @@ use serde::de::DeserializeOwned;
 use tollgate_domain::{RootId, SubjectId, Timestamp};
 
 use super::block::{self, Entry};
-use super::overlay::{Day, EventName, Overlay, Quarters};
+use super::overlay::{Day, EventName, Overlay, Quarter, Quarters};
 use crate::account::Account;
-use crate::event::EventId;
+use crate::event::{EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
-use crate::store::{StoreError, Version};
+use crate::store::{Marked, StoreError, Version};
 
 /// sled moves pages of large values into files of their own; values of this size never are.
 pub const VALUE_BYTES_MAX: usize = 8 * 1024;
@@ -28,6 +29,9 @@ const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Rows written in one go behind the commits: few enough that no commit waits long for them.
 const BATCH_ROWS: usize = 256;
+
+/// Rows forgotten in a round: more than a busy service adds in the second between two.
+const FORGET_ROWS: usize = 16 * 1024;
 
 /// How long to wait for the lock: sled's own threads hold it a moment beyond their end.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
@@ -62,8 +66,7 @@ impl Key {
 
     /// Subjects contain no control characters: none is a prefix of another with its zero.
     fn day(subject: &SubjectId, day: Day) -> Self {
-        let ordered = (day as u64) ^ (1 << 63);
-        Self::new(b'D', &[subject.as_str().as_bytes(), &[0], &ordered.to_be_bytes()])
+        Self::new(b'D', &[subject.as_str().as_bytes(), &[0], &in_order(day)])
     }
 
     pub fn event_name(name: &EventName) -> Self {
@@ -78,6 +81,20 @@ impl Key {
     /// A reservation that has, in the order of creation.
     pub fn ended(id: ReservationId) -> Self {
         Self::new(b'R', &[&id.bytes()])
+    }
+
+    /// The marks of a day, so that those of days gone by are forgotten without being looked at.
+    fn marks_on(day: Day) -> Self {
+        Self::new(b'M', &[&in_order(day)])
+    }
+
+    fn marks_under(key: &Fingerprint, day: Day) -> Self {
+        Self::new(b'M', &[&in_order(day), key.bytes()])
+    }
+
+    fn mark(marked: &Marked) -> Self {
+        let (day, key) = (Quarter::of(marked.at).day(), marked.mark.once.key);
+        Self::new(b'M', &[&in_order(day), key.bytes(), &marked.mark.part.to_be_bytes()])
     }
 
     pub fn as_bytes(&self) -> &[u8] {
@@ -189,6 +206,21 @@ impl Rows {
         Ok(row.map_or(0, |(as_of, _)| as_of))
     }
 
+    /// The marks under a key, of these days.
+    pub fn marked(
+        &self,
+        key: &Fingerprint,
+        days: RangeInclusive<Day>,
+    ) -> Result<Vec<Marked>, StoreError> {
+        let mut found = Vec::new();
+        for day in days {
+            for row in self.tree.scan_prefix(Key::marks_under(key, day).0).values() {
+                found.push(one_part(&row?, "a mark")?);
+            }
+        }
+        Ok(found)
+    }
+
     pub fn open_reservations(
         &self,
         root: &RootId,
@@ -222,6 +254,9 @@ impl Rows {
         for (name, id) in &overlay.events {
             writer.put(&Key::event_name(name), id)?;
         }
+        for marked in overlay.marks.values() {
+            writer.put(&Key::mark(marked), marked)?;
+        }
         for reservation in overlay.reservations.values() {
             let (open, ended) = (Key::open(reservation.id), Key::ended(reservation.id));
             match reservation.outcome {
@@ -243,11 +278,23 @@ impl Rows {
     pub fn forget_ended(&self, before: Timestamp) -> Result<(), StoreError> {
         let range =
             Key::ended(ReservationId::FIRST).0..Key::ended(ReservationId::first_at(before)).0;
-        let mut batch = sled::Batch::default();
-        for key in self.tree.range(range).keys().take(BATCH_ROWS) {
-            batch.remove(key?);
+        self.forget(range)
+    }
+
+    /// Forgets the marks of the days before that of `before`.
+    pub fn forget_marks(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.forget(Key::marks_on(Day::MIN).0..Key::marks_on(Quarter::of(before).day()).0)
+    }
+
+    /// Removes rows that lie in the order of time: a bounded number in one round, the rest in the
+    /// next.
+    fn forget(&self, range: Range<Vec<u8>>) -> Result<(), StoreError> {
+        let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
+        for key in self.tree.range(range).keys().take(FORGET_ROWS) {
+            writer.batch.remove(key?);
+            writer.waited()?;
         }
-        Ok(self.tree.apply_batch(batch)?)
+        writer.finish()
     }
 
     /// Forgets reservations that were never settled and were created before `before`.
@@ -267,10 +314,7 @@ impl Rows {
         prefix: Key,
     ) -> impl Iterator<Item = Result<Arc<Reservation>, StoreError>> + use<> {
         let firsts = self.tree.scan_prefix(prefix.0);
-        firsts.values().map(|value| match value?.split_first() {
-            Some((0, bytes)) => decode(bytes),
-            _ => Err(unreadable("a reservation")),
-        })
+        firsts.values().map(|value| one_part(&value?, "a reservation"))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -347,6 +391,19 @@ impl From<sled::Error> for StoreError {
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     postcard::from_bytes(bytes).map_err(|error| StoreError(format!("a row is damaged: {error}")))
+}
+
+/// The value of a row that is never longer than one part.
+fn one_part<T: DeserializeOwned>(value: &[u8], what: &str) -> Result<T, StoreError> {
+    match value.split_first() {
+        Some((0, bytes)) => decode(bytes),
+        _ => Err(unreadable(what)),
+    }
+}
+
+/// A day as bytes that sort like it.
+fn in_order(day: Day) -> [u8; 8] {
+    ((day as u64) ^ (1 << 63)).to_be_bytes()
 }
 
 fn unreadable(what: &str) -> StoreError {
