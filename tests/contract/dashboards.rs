@@ -33,6 +33,8 @@ async fn plans_are_listed_cheapest_first_with_numbers_for_every_limit() {
                   serper_calls metaphor_calls firecrawl_calls stability_calls gemini_tokens \
                   openai_tokens anthropic_tokens mistral_tokens monthly_cost";
     for plan in listed {
+        let sold = if plan["id"] == "free" { json!(["gemini"]) } else { Value::Null };
+        assert_eq!(plan["providers"], sold);
         for limit in limits.split_whitespace() {
             assert!(plan["limits"][limit].is_number(), "{limit} in {plan}");
         }

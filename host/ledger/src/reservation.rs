@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -45,7 +46,15 @@ pub enum State {
     Expired,
 }
 
+/// For how long after its expiry a reservation can still be settled, and is known at all.
+const SETTLEABLE: Duration = Duration::from_secs(7 * 24 * 3600);
+
 impl Reservation {
+    /// Whether it is too long past for anybody to ask for.
+    pub(crate) fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.expires_at.plus(SETTLEABLE) <= now
+    }
+
     /// Expiry is a matter of time alone: nothing need happen for it.
     pub fn state(&self, now: Timestamp) -> State {
         match self.outcome {

@@ -88,13 +88,13 @@ impl<S: Store> Ledger<S> {
 
     /// Ends a reservation unused. Releasing twice is releasing once.
     pub async fn release(&self, id: ReservationId, clock: Timestamp) -> Result<(), LedgerError> {
-        let subject = self.known(id)?.call.subject.clone();
+        let subject = self.known(id, clock)?.call.subject.clone();
         let (claim, no_plans) = (Claim::Reservation(id), PlanBook::default());
         let released = self.run(&subject, &no_plans, clock, |locked| {
             if locked.root.is_claimed(&claim) {
                 return Ok(Step::Wait);
             }
-            let reservation = self.known(id)?;
+            let reservation = self.known(id, locked.now)?;
             match reservation.outcome {
                 Outcome::Settled { .. } => Err(LedgerError::ReservationSettled),
                 Outcome::Released => Ok(Step::Done(())),

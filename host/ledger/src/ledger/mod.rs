@@ -28,8 +28,7 @@ use crate::root::{NotReady, Root};
 use crate::store::{Forget, Store, StoreError};
 use crate::totals::Overflow;
 
-/// How long reservations are remembered: an expired hold stays settleable for seven days, after
-/// at most one day of being held.
+/// How long reservations are kept: for seven days after at most one day of being held.
 const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
 
 /// A root that nobody touched for this long leaves memory.
@@ -91,6 +90,14 @@ struct Locked<'a> {
     now: Timestamp,
 }
 
+/// What nobody will ask for again from now on.
+pub fn forgettable(now: Timestamp) -> Forget {
+    Forget {
+        reservations_before: now.minus(REMEMBERED),
+        keys_before: now.minus(once::REMEMBERED),
+    }
+}
+
 impl<S: Store> Ledger<S> {
     pub fn open(store: Arc<S>) -> std::io::Result<Self> {
         Ok(Self {
@@ -102,9 +109,16 @@ impl<S: Store> Ledger<S> {
         })
     }
 
-    /// A reservation, in whatever state; `None` if it was never made, or too long ago.
-    pub fn reservation(&self, id: ReservationId) -> Result<Option<Arc<Reservation>>, LedgerError> {
-        Ok(self.store.reservation(id)?)
+    /// A reservation, in whatever state; `None` if it was never made, or expired more than seven
+    /// days ago.
+    pub fn reservation(
+        &self,
+        id: ReservationId,
+        clock: Timestamp,
+    ) -> Result<Option<Arc<Reservation>>, LedgerError> {
+        let now = self.now(clock);
+        let found = self.store.reservation(id)?;
+        Ok(found.filter(|reservation| !reservation.is_forgotten(now)))
     }
 
     /// Work by the clock, to be called every second or so. May block.
@@ -115,10 +129,7 @@ impl<S: Store> Ledger<S> {
         self.roots
             .write()
             .retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(idle_since));
-        Ok(self.store.maintain(&Forget {
-            reservations_before: now.minus(REMEMBERED),
-            keys_before: now.minus(once::REMEMBERED),
-        })?)
+        Ok(self.store.maintain(&forgettable(now))?)
     }
 
     /// Resolves once the store has failed: nothing is acknowledged any more.
@@ -201,7 +212,7 @@ impl<S: Store> Ledger<S> {
         Timestamp::from_micros(latest.max(clock.micros()))
     }
 
-    fn known(&self, id: ReservationId) -> Result<Arc<Reservation>, LedgerError> {
-        self.store.reservation(id)?.ok_or(LedgerError::UnknownReservation)
+    fn known(&self, id: ReservationId, now: Timestamp) -> Result<Arc<Reservation>, LedgerError> {
+        self.reservation(id, now)?.ok_or(LedgerError::UnknownReservation)
     }
 }

@@ -42,7 +42,7 @@ impl<S: Store> Ledger<S> {
             if locked.root.is_claimed(&claim) {
                 return Ok(Step::Wait);
             }
-            let reservation = self.known(id)?;
+            let reservation = self.known(id, locked.now)?;
             match reservation.outcome {
                 Outcome::Released => Err(LedgerError::ReservationReleased),
                 Outcome::Settled { fingerprint, .. } if fingerprint != report.fingerprint => {

@@ -68,7 +68,7 @@ on_every_store! {
     async fn a_reservation_goes_from_held_to_one_end(store: Arc<impl Store>) {
         let (ledger, now) = (Ledger::open(store).unwrap(), noon());
         let plans = book(vec![plan("free", vec![quota("calls", "calls", Window::Month, "10")])]);
-        let state = |id| ledger.reservation(id).unwrap().unwrap().state(now);
+        let state = |id| ledger.reservation(id, now).unwrap().unwrap().state(now);
         let hold = async || {
             let reserved = reserve(&ledger, &plans, "ann", 5, 5 * MINUTES, now).await;
             reserved.reservation.unwrap().id

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_domain::{PlanBook, Window};
+use tollgate_ledger::store::Store;
 use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{Ledger, LedgerError, Period, State};
 
@@ -54,7 +55,7 @@ async fn a_restart_changes_no_answer() {
         let settling = report("acme/bob", None, 600, now);
         settle(&ledger, &plans, hold.id, &settling, now).await.unwrap();
         ledger = restart(ledger, folder.path(), clean).await;
-        assert_eq!(ledger.reservation(hold.id).unwrap().unwrap().state(now), State::Settled);
+        assert_eq!(ledger.reservation(hold.id, now).unwrap().unwrap().state(now), State::Settled);
         let again = settle(&ledger, &plans, hold.id, &settling, now).await.unwrap();
         assert!(again.duplicate);
         assert_eq!(tokens(&used(&ledger, &plans, "acme", Period::Current, now).await), 900);
@@ -107,18 +108,24 @@ async fn a_second_ledger_on_the_same_folder_is_refused_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reservations_are_forgotten_after_eight_days_and_not_before() {
+async fn a_reservation_is_known_for_a_week_after_its_expiry_and_then_takes_no_room() {
     let (folder, now) = (tempfile::tempdir().unwrap(), noon());
-    let (ledger, plans) = (open(folder.path()), plans());
+    let store = Arc::new(SledStore::open(folder.path()).unwrap());
+    let (ledger, plans) = (Ledger::open(store.clone()).unwrap(), plans());
     let settled = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
     let report = report("ann", None, 1, now);
     settle(&ledger, &plans, settled, &report, now).await.unwrap();
     let expired = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
-    for (days, known) in [(7, true), (9, false)] {
-        ledger.tick(now.plus(days * 24 * 60 * MINUTES)).unwrap();
+    let week = now.plus(7 * 24 * 60 * MINUTES);
+    for (at, known) in [(week, true), (week.plus(MINUTES), false)] {
+        ledger.tick(at).unwrap();
         for id in [settled, expired] {
-            assert_eq!(ledger.reservation(id).unwrap().is_some(), known, "after {days} days");
+            assert_eq!(ledger.reservation(id, at).unwrap().is_some(), known, "at {at}");
         }
+    }
+    ledger.tick(week.plus(2 * 24 * 60 * MINUTES)).unwrap();
+    for id in [settled, expired] {
+        assert!(store.reservation(id).unwrap().is_none());
     }
     assert_eq!(tokens(&used(&ledger, &plans, "ann", Period::AllTime, now).await), 1);
 }

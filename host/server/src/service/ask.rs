@@ -47,7 +47,7 @@ impl Service {
     }
 
     pub fn reservation(&self, id: ReservationId) -> Result<Arc<Reservation>, Error> {
-        Ok(self.ledger.reservation(id)?.ok_or(LedgerError::UnknownReservation)?)
+        Ok(self.ledger.reservation(id, self.now())?.ok_or(LedgerError::UnknownReservation)?)
     }
 
     /// Gives back what was held, unused.

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use serde::Serialize;
-use tollgate_domain::{FeatureId, Plan, PlanId, Usd};
+use tollgate_domain::{FeatureId, Plan, PlanId, ProviderId, Usd};
 
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
@@ -25,6 +25,8 @@ struct PlanView<'a> {
     price_yearly: Exact<Usd>,
     description: &'a str,
     features: &'a [FeatureId],
+    /// What the plan sells; null for all.
+    providers: Option<&'a [ProviderId]>,
     limits: Limits<'a>,
 }
 
@@ -47,6 +49,7 @@ fn view(plan: &Plan) -> PlanView<'_> {
         price_yearly: Exact(plan.price_yearly),
         description: &plan.description,
         features: &plan.features,
+        providers: plan.providers.as_deref(),
         limits: Limits(Some(plan)),
     }
 }
