@@ -5,7 +5,7 @@ LISTEN ?= 127.0.0.1:8080
 CALL := {\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}
 export TOLLGATE
 
-.PHONY: run build plugins test bench lint wasm-target
+.PHONY: run build plugins test soak bench lint wasm-target
 
 run: build
 	@echo
@@ -29,6 +29,15 @@ wasm-target:
 test: build
 	cargo test --manifest-path plugins/Cargo.toml --workspace --locked
 	cargo test --release --workspace --locked
+
+## What `make test` does a few times, for hours if need be: kills the service under load for
+## ROUNDS rounds, and audits the ledger over CASES random histories. A failure names its seed, or
+## the steps that led to it.
+soak: ROUNDS ?= 50
+soak: CASES ?= 10000
+soak: build
+	TOLLGATE_SOAK_ROUNDS=$(ROUNDS) cargo test --release --workspace --locked --test tests durability::kill
+	PROPTEST_CASES=$(CASES) cargo test --release --workspace --locked --test ledger model
 
 bench: build
 	cargo bench --workspace --locked

@@ -5,7 +5,6 @@ use tokio::task::JoinSet;
 use super::event_body;
 use crate::support::{Client, Home, Server};
 
-const ROUNDS: usize = 3;
 const WRITERS: usize = 16;
 
 /// What writers sent, by id, and whether the service acknowledged it.
@@ -17,7 +16,7 @@ async fn an_acknowledged_event_is_there_exactly_once_after_each_kill() {
     let mut random = fastrand::Rng::with_seed(seed);
     let home = Home::new();
     let mut all = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let said = format!("seed {seed}, round {round}");
         let server = Server::start(&home).await;
         let record = |client, writer, done| record(client, format!("{round}-{writer}"), done);
@@ -60,7 +59,7 @@ async fn a_key_is_there_after_a_kill_exactly_when_what_was_done_under_it_is() {
     let mut random = fastrand::Rng::with_seed(seed);
     let home = Home::new();
     let mut all = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let said = format!("seed {seed}, round {round}");
         let server = Server::start(&home).await;
         let record = |client, writer, done| record_once(client, format!("{round}-{writer}"), done);
@@ -105,7 +104,7 @@ async fn an_acknowledged_hold_settles_exactly_once_after_each_kill() {
     let mut random = fastrand::Rng::with_seed(seed);
     let home = Home::new();
     let mut all = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let said = format!("seed {seed}, round {round}");
         let server = Server::start(&home).await;
         server.subscribe("ann", "enterprise").await;
@@ -144,6 +143,11 @@ async fn hold_and_settle(client: Client, done: UnboundedSender<()>) -> Written {
 
 fn used() -> Value {
     json!({ "usage": { "input_tokens": 10, "output_tokens": 5 } })
+}
+
+/// How often a test kills the service: a few times, unless somebody has the time for more.
+fn rounds() -> usize {
+    std::env::var("TOLLGATE_SOAK_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap())
 }
 
 /// Lets writers work until the service has acknowledged so much, and then kills it under them.
