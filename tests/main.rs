@@ -18,6 +18,8 @@ mod concurrency;
 mod contract;
 /// What was acknowledged outlives the process, however it ends.
 mod durability;
+/// `GET /v1/export` and `tollgate export`: each event once, in either format.
+mod export;
 /// A recorded hour of real calls, from `tollgate load` to the last digit of every bill.
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
@@ -26,3 +28,5 @@ mod load;
 mod reload;
 /// The program in a folder of its own, and a client that keeps every digit.
 mod support;
+/// `tollgate verify`, after whatever happened to the service.
+mod verify;

@@ -61,6 +61,11 @@ impl Amount {
         Self(self.0.saturating_add(extra))
     }
 
+    /// How many of its 18th decimal: exact, for what needs the number itself.
+    pub const fn attos(self) -> i128 {
+        self.0
+    }
+
     pub fn is_negative(self) -> bool {
         self.0 < 0
     }

@@ -1,5 +1,7 @@
 //! What the ledger knows of one level: pure values and pure transitions.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
     Amount, Calendar, QuotaName, Span, SubjectId, Subscription, Timestamp, Window,
@@ -55,6 +57,16 @@ impl Account {
     /// been added up yet.
     pub fn tally(&self, window: Window, at: Timestamp) -> Option<&Tally> {
         self.tallies.iter().find(|tally| tally.window == window && tally.span.contains(at))
+    }
+
+    /// All windows that are added up, the recent minutes among them.
+    pub fn windows(&self) -> impl Iterator<Item = (Window, Span, &Table)> {
+        let tallies = self.tallies.iter().map(|tally| (tally.window, tally.span, &tally.table));
+        let recent = self.recent.iter().map(|(start, table)| {
+            let end = start.plus(Duration::from_micros(MINUTE_MICROS.unsigned_abs()));
+            (Window::Minute, Span { start: *start, end: Some(end) }, table)
+        });
+        tallies.chain(recent)
     }
 
     /// Changes the subscription. What was used stays used; where windows begin elsewhere now,

@@ -9,6 +9,7 @@
 mod account;
 mod committer;
 mod event;
+mod events;
 mod ledger;
 mod once;
 mod reservation;
@@ -19,8 +20,10 @@ mod totals;
 
 pub use account::Account;
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
+pub use events::Events;
 pub use ledger::{
     Ask, Ledger, LedgerError, Period, PeriodUsage, Recorded, Reserved, SubscriptionChange,
+    forgettable,
 };
 pub use once::{Once, Turn};
 pub use reservation::{Outcome, Reservation, ReservationId, State};

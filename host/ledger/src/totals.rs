@@ -79,6 +79,10 @@ impl Totals {
         at.map_or(0, |at| self.quantities[at].1)
     }
 
+    pub fn quantities(&self) -> impl Iterator<Item = (&QuantityName, u64)> {
+        self.quantities.iter().map(|(name, amount)| (name, *amount))
+    }
+
     /// Input and output tokens together.
     pub fn tokens(&self) -> u64 {
         self.quantity("input_tokens").saturating_add(self.quantity("output_tokens"))

@@ -23,6 +23,9 @@ use crate::settings::Settings;
 /// The ledger, over the store that is in use.
 pub type Ledger = tollgate_ledger::Ledger<SledStore>;
 
+/// Its events, one after the other.
+pub type Events = tollgate_ledger::Events<SledStore>;
+
 /// How long requests under way may take once the service is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -75,8 +78,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
-    let store = SledStore::open(&settings.data)
-        .with_context(|| format!("cannot open the ledger in {}", settings.data.display()))?;
+    let store = SledStore::open(&settings.place.data)
+        .with_context(|| format!("cannot open the ledger in {}", settings.place.data.display()))?;
     Ledger::open(Arc::new(store)).context("cannot start the ledger")
 }
 

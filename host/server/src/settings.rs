@@ -19,10 +19,6 @@ pub struct Settings {
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Folder of the ledger
-    #[arg(long, env = "TOLLGATE_DATA", value_name = "FOLDER", default_value = "./data")]
-    pub data: PathBuf,
-
     /// Folder of the policies
     #[arg(long, env = "TOLLGATE_POLICIES", value_name = "FOLDER", default_value = "./policies")]
     pub policies: PathBuf,
@@ -38,6 +34,17 @@ pub struct Settings {
     /// What is logged: a level, or a filter such as `warn,tollgate=debug`
     #[arg(long, env = "TOLLGATE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
+
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where things are: all that a command needs that works on a ledger without serving it.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Folder of the ledger
+    #[arg(long, env = "TOLLGATE_DATA", value_name = "FOLDER", default_value = "./data")]
+    pub data: PathBuf,
 
     /// File of settings [default: tollgate.toml, if there is one]
     #[arg(long, env = "TOLLGATE_CONFIG", value_name = "FILE")]
@@ -80,10 +87,11 @@ impl FileSettings {
         Ok(Self { path: path.to_owned(), values })
     }
 
-    /// Makes the file's values the defaults of a command that takes settings.
+    /// Makes the file's values the defaults of a command that takes settings, or some of them.
     pub fn apply(&self, command: Command) -> Command {
-        self.values.iter().fold(command, |command, (name, texts)| {
-            command.mut_arg(name, |arg| arg.default_values(texts.clone()))
+        command.mut_args(|arg| match self.values.iter().find(|(name, _)| arg.get_id() == name) {
+            Some((_, texts)) => arg.default_values(texts.clone()),
+            None => arg,
         })
     }
 
@@ -167,10 +175,10 @@ mod tests {
         let (settings, described) = resolve(file, &["--listen", "127.0.0.1:2"]);
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.clock_start.unwrap().to_string(), "2025-01-01T00:00:00Z");
-        assert_eq!(settings.data, Path::new("./data"));
+        assert_eq!(settings.place.data, Path::new("./data"));
         let sources: Vec<_> =
             described.lines().map(|line| line.split_whitespace().last().unwrap()).collect();
-        assert_eq!(sources[..4], ["flag", "default", "default", "tollgate.toml"]);
+        assert_eq!(sources[..3], ["flag", "default", "tollgate.toml"]);
     }
 
     #[test]

@@ -92,10 +92,7 @@ struct Locked<'a> {
 
 /// What nobody will ask for again from now on.
 pub fn forgettable(now: Timestamp) -> Forget {
-    Forget {
-        reservations_before: now.minus(REMEMBERED),
-        keys_before: now.minus(once::REMEMBERED),
-    }
+    Forget { reservations_before: now.minus(REMEMBERED), keys_before: now.minus(once::REMEMBERED) }
 }
 
 impl<S: Store> Ledger<S> {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tollgate_domain::{Alert, EventKey, PlanBook, Reading, SubjectPath, Timestamp};
+use tollgate_domain::{Alert, EventKey, PlanBook, Reading, Span, SubjectPath, Timestamp};
 
 use super::{Ledger, LedgerError, Locked, Step};
 use crate::event::{Event, EventId, Raised, Report};
+use crate::events::Events;
 use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId, State};
 use crate::root::{Claim, Effect};
@@ -101,6 +102,11 @@ impl<S: Store> Ledger<S> {
         let Some(id) = named.or_else(|| name.parse().ok()) else { return Ok(None) };
         let event = self.store.event(id)?.filter(|event| event.report.subject == *subject);
         Ok(event.map(|event| Recorded { id, event, duplicate: true, replayed: false }))
+    }
+
+    /// All events so far that occurred in a span. May block.
+    pub fn events(&self, span: Span) -> Events<S> {
+        Events::new(self.store.clone(), span)
     }
 
     /// Completes a report to an event and queues it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::{Future, ready};
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -91,6 +92,15 @@ impl Store for MemoryStore {
         let mut units = (0..).zip(&state.units);
         let found = units.find(|(block, _)| *block == id.block && id.index == 0);
         Ok(found.map(|(_, (_, change, _))| change.clone()))
+    }
+
+    fn blocks(&self) -> Range<u64> {
+        0..self.0.lock().units.len() as u64
+    }
+
+    fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError> {
+        let id = EventId { block, index: 0 };
+        Ok(self.event(id)?.into_iter().map(|event| (id, event)).collect())
     }
 
     fn event_by_key(

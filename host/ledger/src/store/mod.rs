@@ -1,6 +1,7 @@
 //! What the ledger needs of a store, and nothing of the ledger's rules.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,12 @@ pub trait Store: Send + Sync + 'static {
     fn event(&self, id: EventId) -> Result<Option<Arc<Event>>, StoreError> {
         Ok(self.change(id)?.and_then(|change| change.event().cloned()))
     }
+
+    /// The blocks committed so far: units lie in them in the order of their commits.
+    fn blocks(&self) -> Range<u64>;
+
+    /// The events of a block, each with its id. One that is not there any more is an error.
+    fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError>;
 
     /// The event that a subject's caller gave this name.
     fn event_by_key(

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tollgate_domain::{Decision, QuotaState, SubjectId, Window};
+use tollgate_domain::{Decision, QuotaState, Span, SubjectId, Timestamp, Window};
 use tollgate_ledger::store::Store;
 use tollgate_ledger::store::memory::MemoryStore;
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ledger, LedgerError, Period, State};
+use tollgate_ledger::{Events, Ledger, LedgerError, Period, State};
 
 use crate::support::*;
 
@@ -63,6 +63,26 @@ on_every_store! {
         }
         let of_another = ledger.event(&subject("bob"), &nameless.id.to_string()).unwrap();
         assert!(of_another.is_none(), "an event is its subject's alone");
+    }
+
+    async fn all_events_come_once_in_the_order_of_their_commits(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let mut recorded = Vec::new();
+        for tokens in 0..200 {
+            let report = report("ann", None, tokens, now.minus(tokens as u32 * MINUTES));
+            recorded.push(record(&ledger, &plans, &report, now).await.unwrap().id);
+        }
+        let span = |start, end| Span { start, end };
+        let mut all = ledger.events(span(Timestamp::EPOCH, None));
+        let mut some = ledger.events(span(now.minus(20 * MINUTES), Some(now.minus(10 * MINUTES))));
+        record(&ledger, &plans, &report("ann", None, 1, now), now).await.unwrap();
+
+        let ids = |events: &mut Events<_>| {
+            let pages = std::iter::from_fn(|| events.page().unwrap());
+            pages.flatten().map(|recorded| recorded.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&mut all), recorded, "and none that came later");
+        assert_eq!(ids(&mut some), recorded[11..=20]);
     }
 
     async fn a_reservation_goes_from_held_to_one_end(store: Arc<impl Store>) {

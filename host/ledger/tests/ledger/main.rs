@@ -4,6 +4,7 @@
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
+//! - `verify`: what is stored wrongly is named
 
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
 
@@ -12,3 +13,4 @@ mod exactness;
 mod model;
 mod recovery;
 mod support;
+mod verify;

@@ -1,6 +1,7 @@
 //! Random histories, audited by a model that keeps a list of everything and adds it up anew
 //! for each question.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 use tollgate_domain::{Calendar, PlanBook, SubjectPath, Timestamp, Window};
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ledger, Period, ReservationId, SubscriptionChange};
+use tollgate_ledger::{Ledger, Period, ReservationId, SubscriptionChange, forgettable};
 
 use crate::support::*;
 
@@ -149,22 +150,27 @@ impl Model {
 
 struct World {
     folder: tempfile::TempDir,
-    ledger: Option<Ledger<SledStore>>,
+    running: Option<(Arc<SledStore>, Ledger<SledStore>)>,
     model: Model,
+}
+
+fn open(folder: &Path) -> (Arc<SledStore>, Ledger<SledStore>) {
+    let store = Arc::new(SledStore::open(folder).unwrap());
+    (store.clone(), Ledger::open(store).unwrap())
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Some(Ledger::open(Arc::new(SledStore::open(folder.path()).unwrap())).unwrap());
+        let running = Some(open(folder.path()));
         let (now, plans) = (at("2025-01-30T22:59:30Z"), plans());
         let model = Model { now, plans, assigned: vec![], holds: vec![], events: vec![] };
-        Self { folder, ledger, model }
+        Self { folder, running, model }
     }
 
     async fn take(&mut self, step: Step) {
         let model = &mut self.model;
-        let ledger = self.ledger.as_ref().unwrap();
+        let (_, ledger) = self.running.as_ref().unwrap();
         let now = model.now;
         match step {
             Step::Reserve { path, tokens, seconds } => {
@@ -200,7 +206,8 @@ impl World {
             Step::Settle { .. } | Step::Release { .. } => {}
             Step::Record { path, tokens, minutes_ago } => {
                 let occurred_at = now.minus(minutes_ago * MINUTES);
-                let report = report(PATHS[path], None, tokens, occurred_at);
+                let name = format!("e{}", model.events.len());
+                let report = report(PATHS[path], Some(&name), tokens, occurred_at);
                 record(ledger, &model.plans, &report, now).await.unwrap();
                 model.events.push((subject(PATHS[path]), tokens, occurred_at));
             }
@@ -219,15 +226,14 @@ impl World {
             Step::Pass { seconds } => model.now = now.plus(Duration::from_secs(seconds)),
             Step::Condense => ledger.tick(now).unwrap(),
             Step::Restart => {
-                self.ledger = None;
-                let store = SledStore::open(self.folder.path()).unwrap();
-                self.ledger = Some(Ledger::open(Arc::new(store)).unwrap());
+                self.running = None;
+                self.running = Some(open(self.folder.path()));
             }
         }
     }
 
     async fn audit(&self) {
-        let (model, ledger) = (&self.model, self.ledger.as_ref().unwrap());
+        let (model, (store, ledger)) = (&self.model, self.running.as_ref().unwrap());
         for path in PATHS {
             for (period, window) in
                 [(Period::Current, Window::Month), (Period::AllTime, Window::Lifetime)]
@@ -237,6 +243,9 @@ impl World {
                 assert_eq!(tokens(&usage), expected, "{path}, {window}");
             }
         }
+        let verified = store.verify(&forgettable(model.now), |_, _| {});
+        assert_eq!(verified.differences, []);
+        assert_eq!(verified.events, model.events.len() as u64);
     }
 }
 

@@ -1,14 +1,16 @@
 //! The commands.
 
 mod config;
+mod export;
 mod plugin;
 mod serve;
+mod verify;
 
 use anyhow::Context;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::load::{self, LoadArgs};
-use crate::settings::{FileSettings, Settings};
+use crate::settings::{FileSettings, Place, Settings};
 
 /// Meters, limits and prices the use of APIs.
 #[derive(Parser)]
@@ -26,6 +28,10 @@ enum Command {
     Config(Settings),
     /// Put a running service under load
     Load(LoadArgs),
+    /// Copy all events out, one a line
+    Export(export::ExportArgs),
+    /// Add up all events anew, and name what is stored otherwise
+    Verify(Place),
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -34,24 +40,26 @@ enum Command {
 /// Runs the command that the program was started with.
 pub async fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Serve(first) => serve::run(settings("serve", &first)?.0).await,
+        Command::Serve(first) => serve::run(settings("serve", &first.place)?.0).await,
         Command::Config(first) => {
-            let (_, matches, file) = settings("config", &first)?;
+            let (_, matches, file) = settings::<Settings>("config", &first.place)?;
             config::run(&matches, &file)
         }
+        Command::Export(first) => export::run(settings("export", &first.place)?.0).await,
+        Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
         Command::Plugin(command) => plugin::run(command),
     }
 }
 
 /// Parses the command line again, now that it has said which file lies beneath it.
-fn settings(
+fn settings<T: FromArgMatches>(
     command: &str,
-    first: &Settings,
-) -> anyhow::Result<(Settings, ArgMatches, FileSettings)> {
+    first: &Place,
+) -> anyhow::Result<(T, ArgMatches, FileSettings)> {
     let file = FileSettings::read(first.config.as_deref())?;
     let with_file = Cli::command().mut_subcommand(command, |command| file.apply(command));
     let (_, matches) =
         with_file.get_matches().remove_subcommand().context("the command is gone")?;
-    Ok((Settings::from_arg_matches(&matches)?, matches, file))
+    Ok((T::from_arg_matches(&matches)?, matches, file))
 }

@@ -4,6 +4,7 @@ mod alert;
 mod ask;
 mod check;
 mod decision;
+mod export;
 mod fields;
 mod health;
 mod idempotency;
@@ -30,6 +31,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
+pub use self::export::Selection;
 use crate::service::Service;
 use problem::Problem;
 
@@ -47,6 +49,7 @@ pub fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/v1/quote", post(quote::quote))
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))
+        .route("/v1/export", get(export::export))
         .nest("/api/subscription", subscription::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

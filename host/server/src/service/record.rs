@@ -1,10 +1,11 @@
 //! After a call that was not reserved.
 
-use tollgate_domain::{Call, EventKey, SubjectPath, Timestamp};
+use tollgate_domain::{Call, EventKey, Span, SubjectPath, Timestamp};
 use tollgate_ledger::{Recorded, Report, Turn};
 
 use super::rate::{Made, rate, report};
 use super::{Error, Service};
+use crate::app::Events;
 
 /// What a caller says of a call that was not reserved.
 pub struct UseReport {
@@ -35,6 +36,11 @@ impl Service {
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
         Ok(self.ledger.record(&report, &turn, set.plans(), now, due).await?)
+    }
+
+    /// All events so far that occurred in a span. May block, as reading them may.
+    pub fn events(&self, span: Span) -> Events {
+        self.ledger.events(span)
     }
 
     /// An event, by its caller's name for it or by its own id.

@@ -12,9 +12,11 @@
 mod block;
 mod overlay;
 mod rows;
+mod verify;
 
 use std::collections::{BTreeMap, HashMap, hash_map};
 use std::future::{Future, ready};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +27,10 @@ use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp}
 use self::block::Entry;
 use self::overlay::{Day, Overlay, Quarter};
 use self::rows::{Key, Rows};
+pub use self::verify::{Difference, Verification};
 use super::{AccountChange, Change, Conflict, Forget, Marked, Store, StoreError, Unit, Version};
 use crate::account::Account;
-use crate::event::{EventId, Fingerprint};
+use crate::event::{Event, EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
 
@@ -69,8 +72,22 @@ impl SledStore {
     /// Opens the data in `folder`, creating it if there is none, and replays what has not been
     /// condensed.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let rows = Rows::open(folder)?;
-        let (condensed, mut last_instant) = rows.checkpoint()?.unwrap_or((0, Timestamp::EPOCH));
+        Self::replayed(folder, Rows::open(folder)?, Err)
+    }
+
+    /// Opens data that is there already, passing over what is damaged: to be looked at, and never
+    /// to be committed to.
+    pub fn inspect(folder: &Path) -> Result<Self, StoreError> {
+        Self::replayed(folder, Rows::open_existing(folder)?, |_| Ok(()))
+    }
+
+    fn replayed(
+        folder: &Path,
+        rows: Rows,
+        damaged: impl Fn(StoreError) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let checkpoint = rows.checkpoint().or_else(|error| damaged(error).map(|()| None))?;
+        let (condensed, mut last_instant) = checkpoint.unwrap_or((0, Timestamp::EPOCH));
         let mut store = Self {
             rows,
             writer: Mutex::new(Writer { next_block: condensed + 1 }),
@@ -85,9 +102,11 @@ impl SledStore {
         let mut condensed_days = HashMap::new();
         for block in store.rows.blocks_after(condensed) {
             let (number, entries) = block?;
+            let entries = entries.or_else(|error| damaged(error).map(|()| vec![]))?;
             for (index, entry) in (0..).zip(entries) {
                 last_instant = last_instant.max(entry.at);
-                store.replay(EventId { block: number, index }, &entry, &mut condensed_days)?;
+                let id = EventId { block: number, index };
+                store.replay(id, &entry, &mut condensed_days).or_else(&damaged)?;
             }
             store.writer.get_mut().next_block = number + 1;
             replayed += 1;
@@ -280,6 +299,19 @@ impl Store for SledStore {
 
     fn change(&self, id: EventId) -> Result<Option<Change>, StoreError> {
         Ok(self.rows.entry(id)?.map(|entry| entry.change))
+    }
+
+    fn blocks(&self) -> Range<u64> {
+        1..self.writer.lock().next_block
+    }
+
+    fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError> {
+        let entries = self.rows.block(block)?;
+        let entries = entries.ok_or_else(|| StoreError(format!("block {block} is missing")))?;
+        let events = (0..).zip(&entries).filter_map(|(index, entry)| {
+            Some((EventId { block, index }, entry.change.event()?.clone()))
+        });
+        Ok(events.collect())
     }
 
     fn event_by_key(

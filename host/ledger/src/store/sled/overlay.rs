@@ -17,7 +17,7 @@ const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
 const QUARTERS_A_DAY: i64 = 24 * 4;
 
 /// A quarter of an hour, counted from 1970 in UTC. Every time zone's days begin with one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Quarter(i64);
 
 /// A day, counted from 1970 in UTC.
@@ -44,6 +44,14 @@ pub struct Overlay {
 impl Quarter {
     pub fn of(at: Timestamp) -> Self {
         Self(at.micros().div_euclid(QUARTER_MICROS))
+    }
+
+    pub fn first_of(day: Day) -> Self {
+        Self(day.saturating_mul(QUARTERS_A_DAY))
+    }
+
+    pub fn start(self) -> Timestamp {
+        Timestamp::from_micros(self.0.saturating_mul(QUARTER_MICROS))
     }
 
     pub fn day(self) -> Day {

@@ -3,6 +3,8 @@
 //! One tree, because sled's batches are atomic within one. Every row that blocks add up to says
 //! which block it is `as_of`, so that replaying a block twice adds it once.
 
+mod inventory;
+
 use std::fs::File;
 use std::io;
 use std::ops::{Range, RangeInclusive};
@@ -106,7 +108,18 @@ impl Key {
     }
 }
 
+/// sled's file, in the folder.
+const FILE: &str = "db";
+
 impl Rows {
+    /// Opens what is there, and creates nothing.
+    pub fn open_existing(folder: &Path) -> Result<Self, StoreError> {
+        match folder.join(FILE).exists() {
+            true => Self::open(folder),
+            false => Err(StoreError(format!("there is no data in {}", folder.display()))),
+        }
+    }
+
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let failed = |error: &dyn std::fmt::Display| {
             StoreError(format!("cannot open the data in {}: {error}", folder.display()))
@@ -116,7 +129,7 @@ impl Rows {
             true => failed(&"another process is using it"),
             false => failed(&error),
         })?;
-        let file = File::open(folder.join("db")).map_err(|error| failed(&error))?;
+        let file = File::open(folder.join(FILE)).map_err(|error| failed(&error))?;
         let sync = |path: &Path| File::open(path)?.sync_all();
         sync(folder).map_err(|error| failed(&error))?;
         Ok(Self { tree, file })
@@ -154,22 +167,28 @@ impl Rows {
         self.get(&Key::account(subject))
     }
 
+    /// The blocks, each with its number, and its entries unless it is damaged.
     pub fn blocks_after(
         &self,
         number: u64,
-    ) -> impl Iterator<Item = Result<(u64, Vec<Entry>), StoreError>> + use<> {
+    ) -> impl Iterator<Item = Result<(u64, Result<Vec<Entry>, StoreError>), StoreError>> + use<>
+    {
         let blocks = self.tree.range(Key::block(number + 1).0..Key::block(u64::MAX).0);
         blocks.map(|row| {
             let (key, value) = row?;
-            let number = key.get(1..9).and_then(|bytes| bytes.try_into().ok());
-            let number = u64::from_be_bytes(number.ok_or_else(|| unreadable("a block's key"))?);
-            Ok((number, block::read(number, &value)?))
+            let number = block_number(&key)?;
+            Ok((number, block::read(number, &value)))
         })
     }
 
+    pub fn block(&self, number: u64) -> Result<Option<Vec<Entry>>, StoreError> {
+        let block = self.tree.get(Key::block(number).as_bytes())?;
+        block.map(|block| block::read(number, &block)).transpose()
+    }
+
     pub fn entry(&self, id: EventId) -> Result<Option<Entry>, StoreError> {
-        let Some(block) = self.tree.get(Key::block(id.block).as_bytes())? else { return Ok(None) };
-        Ok(block::read(id.block, &block)?.into_iter().nth(id.index as usize))
+        let block = self.block(id.block)?;
+        Ok(block.and_then(|entries| entries.into_iter().nth(id.index as usize)))
     }
 
     /// A level's days from `first` to `last`, each as of some block.
@@ -191,19 +210,24 @@ impl Rows {
         });
         firsts.map(move |key| {
             let key = key?;
-            let day = key.0.get(key.0.len().saturating_sub(8)..).and_then(|b| b.try_into().ok());
-            let day = u64::from_be_bytes(day.ok_or_else(|| unreadable("a day's key"))?);
-            let day = (day ^ (1 << 63)) as Day;
-            let row: Option<(u64, Quarters)> = self.get(&Key::day(&subject, day))?;
-            let (as_of, quarters) = row.ok_or_else(|| unreadable("a day"))?;
+            let day = last_day(&key.0)?;
+            let (as_of, quarters) = self.day(&subject, day)?.ok_or_else(|| unreadable("a day"))?;
             Ok((day, as_of, quarters))
         })
     }
 
+    /// As of which block, and what was used in the day's quarters.
+    pub fn day(
+        &self,
+        subject: &SubjectId,
+        day: Day,
+    ) -> Result<Option<(u64, Quarters)>, StoreError> {
+        self.get(&Key::day(subject, day))
+    }
+
     /// The last block that a day's row contains; 0 if there is no row.
     pub fn day_as_of(&self, subject: &SubjectId, day: Day) -> Result<u64, StoreError> {
-        let row: Option<(u64, Quarters)> = self.get(&Key::day(subject, day))?;
-        Ok(row.map_or(0, |(as_of, _)| as_of))
+        Ok(self.day(subject, day)?.map_or(0, |(as_of, _)| as_of))
     }
 
     /// The marks under a key, of these days.
@@ -404,6 +428,17 @@ fn one_part<T: DeserializeOwned>(value: &[u8], what: &str) -> Result<T, StoreErr
 /// A day as bytes that sort like it.
 fn in_order(day: Day) -> [u8; 8] {
     ((day as u64) ^ (1 << 63)).to_be_bytes()
+}
+
+/// The day that a key ends with.
+fn last_day(key: &[u8]) -> Result<Day, StoreError> {
+    let bytes = key.last_chunk().ok_or_else(|| unreadable("a day's key"))?;
+    Ok((u64::from_be_bytes(*bytes) ^ (1 << 63)) as Day)
+}
+
+fn block_number(key: &[u8]) -> Result<u64, StoreError> {
+    let bytes = key.last_chunk().ok_or_else(|| unreadable("a block's key"))?;
+    Ok(u64::from_be_bytes(*bytes))
 }
 
 fn unreadable(what: &str) -> StoreError {

@@ -1,0 +1,81 @@
+//! Which rows there are, for whoever looks at all of them.
+
+use std::mem;
+use std::sync::Arc;
+
+use sled::IVec;
+use tollgate_domain::SubjectId;
+
+use super::{Key, Rows, block_number, last_day, unreadable};
+use crate::reservation::{Reservation, ReservationId};
+use crate::store::StoreError;
+use crate::store::sled::overlay::Day;
+
+impl Rows {
+    /// The number of the last block; 0 if there is none.
+    pub fn last_block(&self) -> Result<u64, StoreError> {
+        let blocks = Key::block(0).0..Key::block(u64::MAX).0;
+        self.tree.range(blocks).next_back().map_or(Ok(0), |last| block_number(&last?.0))
+    }
+
+    /// The subjects whose accounts have rows.
+    pub fn accounts(&self) -> impl Iterator<Item = Result<SubjectId, StoreError>> {
+        self.keys(b'A').map(|key| subject(&key?))
+    }
+
+    /// The days that have rows, and whose they are.
+    pub fn all_days(&self) -> impl Iterator<Item = Result<(SubjectId, Day), StoreError>> {
+        self.keys(b'D').map(|key| {
+            let key = key?;
+            let name = key.len().checked_sub(size_of::<Day>() + 1).and_then(|end| key.get(..end));
+            Ok((subject(name.unwrap_or(&[]))?, last_day(&key)?))
+        })
+    }
+
+    /// How many events have names.
+    pub fn count_event_names(&self) -> Result<u64, StoreError> {
+        count(self.keys(b'E'))
+    }
+
+    pub fn has(&self, key: &Key) -> Result<bool, StoreError> {
+        Ok(self.tree.contains_key(key.part(0))?)
+    }
+
+    /// The reservations that have not ended, beneath all roots.
+    pub fn all_open(&self) -> impl Iterator<Item = Result<Arc<Reservation>, StoreError>> {
+        self.keys(b'O').map(|key| {
+            let reservation = self.get(&Key(key?.to_vec()))?;
+            reservation.ok_or_else(|| unreadable("a reservation"))
+        })
+    }
+
+    /// How many reservations from this id on have ended.
+    pub fn count_ended(&self, first: ReservationId) -> Result<u64, StoreError> {
+        let ended = Key::ended(first).0..=Key::ended(ReservationId::LAST).part(0);
+        count(self.tree.range(ended).keys())
+    }
+
+    /// The keys of one kind, each once, without the number of the part. They end where sled
+    /// fails: it would fail there for ever.
+    fn keys(&self, kind: u8) -> impl Iterator<Item = Result<IVec, StoreError>> {
+        let mut intact = true;
+        let keys = self.tree.scan_prefix([kind]).keys();
+        let keys = keys.take_while(move |key| mem::replace(&mut intact, key.is_ok()));
+        keys.filter_map(|key| match key {
+            Ok(key) => key.strip_suffix(&[0]).map(|key| Ok(key.into())),
+            Err(error) => Some(Err(error.into())),
+        })
+    }
+}
+
+fn count<T, E: Into<StoreError>>(
+    rows: impl Iterator<Item = Result<T, E>>,
+) -> Result<u64, StoreError> {
+    rows.into_iter().try_fold(0, |count, row| row.map(|_| count + 1)).map_err(Into::into)
+}
+
+/// The subject that a key names after its kind.
+fn subject(key: &[u8]) -> Result<SubjectId, StoreError> {
+    let name = key.get(1..).and_then(|name| str::from_utf8(name).ok());
+    name.and_then(|name| name.parse().ok()).ok_or_else(|| unreadable("the subject of a key"))
+}

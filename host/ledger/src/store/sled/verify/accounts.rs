@@ -1,0 +1,136 @@
+//! Accounts: subscriptions, how often they were touched, every window that is added up, and the
+//! alerts of windows that have not passed.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use tollgate_domain::{SubjectId, Subscription, Timestamp, Window};
+
+use super::difference::Differences;
+use crate::account::Account;
+use crate::event::{Event, Raised};
+use crate::store::sled::SledStore;
+use crate::store::sled::block::Entry;
+use crate::store::{Change, Store, Version};
+use crate::totals::{Table, Totals};
+
+#[derive(Default)]
+pub struct Accounts(HashMap<SubjectId, Level>);
+
+/// What the blocks say of a level, beside what is stored of it.
+struct Level {
+    /// `None` where it cannot be read, which is named already.
+    stored: Option<(Version, Arc<Account>)>,
+    version: Version,
+    touched_at: Timestamp,
+    subscription: Option<Subscription>,
+    /// In the order of the stored account's windows.
+    sums: Vec<Table>,
+    raised: Vec<Raised>,
+}
+
+impl Accounts {
+    pub fn add(&mut self, store: &SledStore, entry: &Entry, differences: &mut Differences) {
+        for subject in entry.change.levels() {
+            let level = match self.0.entry(subject.clone()) {
+                Slot::Occupied(known) => known.into_mut(),
+                Slot::Vacant(new) => {
+                    let stored = store.account(&subject);
+                    let stored = differences.readable_of(Some(&subject), "the account", stored);
+                    new.insert(Level::new(stored.map(Option::unwrap_or_default)))
+                }
+            };
+            level.version += 1;
+            level.touched_at = level.touched_at.max(entry.at);
+            match &entry.change {
+                Change::Subscribed { subscription, .. } => {
+                    level.subscription = Some(subscription.clone());
+                }
+                change => change.event().into_iter().for_each(|event| level.add(&subject, event)),
+            }
+        }
+    }
+
+    /// Also tells how many accounts there are.
+    pub fn compare(self, store: &SledStore, differences: &mut Differences) -> u64 {
+        for subject in store.rows.accounts() {
+            if let Some(subject) = differences.readable("an account", subject)
+                && !self.0.contains_key(&subject)
+            {
+                differences.push(Some(&subject), "the account", "none", "one");
+            }
+        }
+        let mut levels: Vec<_> = self.0.into_iter().collect();
+        levels.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (subject, level) in &levels {
+            level.compare(subject, differences);
+        }
+        levels.len() as u64
+    }
+}
+
+impl Level {
+    fn new(stored: Option<(Version, Arc<Account>)>) -> Self {
+        let windows = stored.iter().flat_map(|(_, account)| account.windows());
+        Self {
+            version: 0,
+            touched_at: Timestamp::EPOCH,
+            subscription: None,
+            sums: windows.map(|_| Table::default()).collect(),
+            raised: vec![],
+            stored,
+        }
+    }
+
+    fn add(&mut self, own: &SubjectId, event: &Event) {
+        let report = &event.report;
+        let totals = Totals::of_event(event);
+        let windows = self.stored.iter().flat_map(|(_, account)| account.windows());
+        for ((_, span, _), sum) in windows.zip(&mut self.sums) {
+            if span.contains(report.occurred_at) {
+                // A use that could not be counted was refused; if this one cannot be, the sum
+                // differs from what is stored.
+                let _ = sum.add(&report.provider, report.model.as_ref(), &totals);
+            }
+        }
+        self.raised.retain(|raised| is_open(raised, self.touched_at));
+        self.raised.extend(event.raised.iter().filter(|r| r.alert.subject == *own).cloned());
+    }
+
+    fn compare(&self, subject: &SubjectId, differences: &mut Differences) {
+        let Some((version, account)) = &self.stored else { return };
+        if *version != self.version {
+            differences.push(Some(subject), "the account's version", self.version, version);
+        }
+        if account.subscription != self.subscription {
+            let [expected, found] =
+                [&self.subscription, &account.subscription].map(|own| format!("{own:?}"));
+            differences.push(Some(subject), "the subscription", expected, found);
+        }
+        if account.tally(Window::Lifetime, self.touched_at).is_none() {
+            differences.push(Some(subject), "the lifetime", "it to be added up", "nothing");
+        }
+        for ((window, span, found), expected) in account.windows().zip(&self.sums) {
+            let row = match window {
+                Window::Lifetime => "the lifetime".to_owned(),
+                window => format!("the {window} from {}", span.start),
+            };
+            differences.compare_tables(subject, &row, expected, found);
+        }
+        let open = |raised: &[Raised]| -> Vec<String> {
+            let open = raised.iter().filter(|raised| is_open(raised, self.touched_at));
+            open.map(|raised| format!("{raised:?}")).collect()
+        };
+        let (expected, found) = (open(&self.raised), open(account.raised()));
+        if expected != found {
+            let [expected, found] = [expected, found].map(|alerts| alerts.join(", "));
+            differences.push(Some(subject), "the alerts", expected, found);
+        }
+    }
+}
+
+/// Whether an alert's window had not passed: others may be forgotten.
+fn is_open(raised: &Raised, at: Timestamp) -> bool {
+    raised.window_end.is_none_or(|end| end > at)
+}

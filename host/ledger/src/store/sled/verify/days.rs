@@ -1,0 +1,157 @@
+//! The quarter-hours of every level's days.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use tollgate_domain::{ModelId, ProviderId, SubjectId};
+
+use super::difference::{Differences, NAMED_MAX, numbers};
+use crate::event::Event;
+use crate::store::StoreError;
+use crate::store::sled::SledStore;
+use crate::store::sled::block::Entry;
+use crate::store::sled::overlay::{Day, Quarter, Quarters};
+use crate::totals::{Table, Totals};
+
+/// What was used on each day of each level, weighed: a day's quarter-hours for every provider and
+/// model are many times its weight in memory.
+#[derive(Default)]
+pub struct Days {
+    weights: HashMap<(SubjectId, Day), u128>,
+    scales: Scales,
+}
+
+/// Days in which something differs, with what they should be.
+type Wrong = BTreeMap<(SubjectId, Day), Quarters>;
+
+impl Days {
+    pub fn add(&mut self, entry: &Entry) {
+        let Some(event) = entry.change.event() else { return };
+        let (report, quarter) = (&event.report, Quarter::of(event.report.occurred_at));
+        let model = report.model.as_ref();
+        let weight = self.scales.weigh(quarter, &report.provider, model, &Totals::of_event(event));
+        for subject in report.subject.levels() {
+            let sum = self.weights.entry((subject, quarter.day())).or_default();
+            *sum = sum.wrapping_add(weight);
+        }
+    }
+
+    pub fn compare(mut self, store: &SledStore, differences: &mut Differences) {
+        // Among them may be some that no block knows of.
+        for day in store.rows.all_days() {
+            if let Some(day) = differences.readable("a day", day) {
+                self.weights.entry(day).or_default();
+            }
+        }
+        let mut wrong = Wrong::new();
+        // Neighbours lie on one page.
+        let mut weights: Vec<_> = self.weights.into_iter().collect();
+        weights.sort_unstable();
+        for ((subject, day), weight) in weights {
+            let found = stored(store, &subject, day);
+            let found = differences.readable_of(Some(&subject), &row(day), found);
+            match found.map(|found| self.scales.weigh_all(&found)) {
+                Some(found) if found == weight => {}
+                Some(_) if wrong.len() < NAMED_MAX => {
+                    wrong.insert((subject, day), Quarters::new());
+                }
+                Some(_) => differences.push(Some(&subject), &row(day), "other sums", "these"),
+                None => {}
+            }
+        }
+        if !wrong.is_empty() {
+            name(store, wrong, differences);
+        }
+    }
+}
+
+/// Adds up the days that differ, and compares them quarter by quarter.
+fn name(store: &SledStore, mut wrong: Wrong, differences: &mut Differences) {
+    for block in store.rows.blocks_after(0) {
+        let Ok((_, entries)) = block else { break };
+        for entry in entries.unwrap_or_default() {
+            entry.change.event().into_iter().for_each(|event| add(&mut wrong, event));
+        }
+    }
+    let nothing = Table::default();
+    for ((subject, day), expected) in wrong {
+        let Ok(found) = stored(store, &subject, day) else { continue };
+        let quarters: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+        for quarter in quarters {
+            let row = format!("the quarter-hour from {}", quarter.start());
+            let [expected, found] =
+                [&expected, &found].map(|all| all.get(quarter).unwrap_or(&nothing));
+            differences.compare_tables(&subject, &row, expected, found);
+        }
+    }
+}
+
+fn add(wrong: &mut Wrong, event: &Event) {
+    let (report, quarter) = (&event.report, Quarter::of(event.report.occurred_at));
+    for subject in report.subject.levels() {
+        if let Some(quarters) = wrong.get_mut(&(subject, quarter.day())) {
+            let table = quarters.entry(quarter).or_default();
+            // A sum that cannot be counted differs from what is stored.
+            let _ = table.add(&report.provider, report.model.as_ref(), &Totals::of_event(event));
+        }
+    }
+}
+
+/// What the store adds up a span from.
+fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, StoreError> {
+    let (as_of, mut quarters) = store.rows.day(subject, day)?.unwrap_or_default();
+    let memory = store.memory.read();
+    for overlay in memory.overlays().filter(|overlay| overlay.last_block() > as_of) {
+        for (_, used) in overlay.days(subject).filter(|(of, _)| *of == day) {
+            for (quarter, used) in used {
+                let sum = quarters.entry(*quarter).or_default();
+                sum.add_all(used).map_err(|overflow| StoreError(overflow.to_string()))?;
+            }
+        }
+    }
+    Ok(quarters)
+}
+
+fn row(day: Day) -> String {
+    format!("the day from {}", Quarter::first_of(day).start())
+}
+
+/// Weighs use so that weights add up as use does, and that no two days which differ weigh the
+/// same by any chance to speak of: each number counts times a random one that goes with its name.
+#[derive(Default)]
+struct Scales([RandomState; 2]);
+
+impl Scales {
+    fn weigh(
+        &self,
+        quarter: Quarter,
+        provider: &ProviderId,
+        model: Option<&ModelId>,
+        totals: &Totals,
+    ) -> u128 {
+        let cell = self.0.each_ref().map(|scale| {
+            let mut hasher = scale.build_hasher();
+            (quarter, provider, model).hash(&mut hasher);
+            hasher
+        });
+        numbers(totals).fold(0, |weight: u128, (name, number)| {
+            let [high, low] = cell.clone().map(|mut hasher| {
+                name.hash(&mut hasher);
+                u128::from(hasher.finish())
+            });
+            let factor = high << 64 | low;
+            weight.wrapping_add(factor.wrapping_mul(number.attos().cast_unsigned()))
+        })
+    }
+
+    fn weigh_all(&self, quarters: &Quarters) -> u128 {
+        let cells = quarters
+            .iter()
+            .flat_map(|(quarter, table)| table.cells().iter().map(move |cell| (*quarter, cell)));
+        cells.fold(0, |sum: u128, (quarter, cell)| {
+            let weight = self.weigh(quarter, &cell.provider, cell.model.as_ref(), &cell.totals);
+            sum.wrapping_add(weight)
+        })
+    }
+}
