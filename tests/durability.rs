@@ -1,5 +1,7 @@
 /// The process ends because it is asked to, or does not even begin.
 mod end;
+/// What there is no room for is not acknowledged.
+mod full;
 /// Holds live on, and end when they should.
 mod holds;
 /// Events after `kill -9` under load.

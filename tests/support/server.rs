@@ -51,7 +51,11 @@ impl Server {
 
     /// Starts the service in its home and waits until it listens, ready or not.
     pub fn launch(home: &Arc<Home>, time: &str) -> Self {
-        let mut command = Self::command(home, time);
+        Self::spawn(home, Self::command(home, time))
+    }
+
+    /// The same with a command that starts the service in its own way.
+    pub fn spawn(home: &Arc<Home>, mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (listening, url) = mpsc::channel();
@@ -96,6 +100,14 @@ impl Server {
     /// Asks the service to end.
     pub fn terminate(&self) {
         signal(&self.child, "TERM");
+    }
+
+    /// Waits for a service that ends with this code, and returns all that it has printed.
+    pub async fn log_at_end(mut self, code: i32) -> String {
+        let ended = eventually("the service ends", async || self.child.try_wait().unwrap()).await;
+        assert_eq!(ended.code(), Some(code), "{}", self.log());
+        let said = |log: &String| log.lines().any(|line| line.starts_with("tollgate: "));
+        eventually("its last word is read", async || Some(self.log()).filter(said)).await
     }
 
     /// Waits for the end of a service that was asked to end.

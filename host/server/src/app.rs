@@ -1,18 +1,17 @@
 //! Wiring: which parts the service is made of, and how it starts and stops.
 
-use std::future::IntoFuture;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tollgate_engine::{Options, Policies};
+use tollgate_ledger::LedgerError;
 use tollgate_ledger::store::sled::SledStore;
 
 use crate::clock::Clock;
@@ -44,25 +43,22 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
     // Whoever starts the service may wait for this line, and read the port from it.
     writeln!(std::io::stdout(), "tollgate listening on http://{}", listener.local_addr()?)?;
-    let listener = listener.tap_io(|stream| {
-        // Without it, small answers wait for the client's acknowledgements.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not to be had");
-        }
-    });
 
     let (stop, stopped) = watch::channel(false);
-    let maintenance = maintain(ledger.clone(), clock, stopped.clone());
+    let mut maintenance = maintain(ledger.clone(), clock, stopped.clone());
     let service = Arc::new(Service::new(ledger.clone(), policies, clock));
-    let router = http::router(service, &settings.cors_origin);
-    let server = axum::serve(listener, router).with_graceful_shutdown(stopping(stopped));
-    let mut server = tokio::spawn(server.into_future());
+    let server = http::serve(listener, service, &settings.cors_origin, stopping(stopped));
+    let mut server = tokio::spawn(server);
 
     let failure = tokio::select! {
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
         error = ledger.failure() => Some(anyhow!(error).context("the ledger failed")),
         ended = &mut server => Some(anyhow!("the server ended by itself: {ended:?}")),
+        ended = &mut maintenance => Some(match ended {
+            Ok(Err(error)) => anyhow!(error).context("the ledger failed"),
+            ended => anyhow!("the maintenance ended by itself: {ended:?}"),
+        }),
     };
     tracing::info!("stopping");
     // Both receivers are still there; if one were not, it has stopped already.
@@ -70,11 +66,11 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     if !server.is_finished() && timeout(FAREWELL, server).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
-    maintenance.await.context("the maintenance broke down")?;
-    match failure {
-        Some(error) => Err(error),
-        None => close(ledger, clock).await,
+    if let Some(error) = failure {
+        return Err(error);
     }
+    maintenance.await.context("the maintenance broke down")?.context("the ledger failed")?;
+    close(ledger, clock).await
 }
 
 fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
@@ -83,25 +79,25 @@ fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
     Ledger::open(Arc::new(store)).context("cannot start the ledger")
 }
 
-/// Drives the ledger's work by the clock: the next tick a second after the last has ended.
+/// Drives the ledger's work by the clock: the next tick a second after the last has ended. A tick
+/// that fails is the last, as a commit would be.
 fn maintain(
     ledger: Arc<Ledger>,
     clock: Clock,
     mut stopped: watch::Receiver<bool>,
-) -> JoinHandle<()> {
+) -> JoinHandle<Result<(), LedgerError>> {
     tokio::spawn(async move {
         let mut ticks = interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                _ = stopped.wait_for(|stopped| *stopped) => return,
+                _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
             }
             let ledger = ledger.clone();
-            match spawn_blocking(move || ledger.tick(clock.now())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "the ledger's maintenance failed"),
-                Err(error) => tracing::error!(%error, "the ledger's maintenance broke down"),
+            // Nothing cancels it, so that it ends or panics, which ends the process.
+            if let Ok(outcome) = spawn_blocking(move || ledger.tick(clock.now())).await {
+                outcome?;
             }
         }
     })

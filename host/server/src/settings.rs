@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use axum::http::HeaderValue;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};
+use http::HeaderValue;
 use tollgate_domain::Timestamp;
 use toml::de::{DeTable, DeValue};
 

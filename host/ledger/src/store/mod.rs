@@ -172,6 +172,6 @@ pub trait Store: Send + Sync + 'static {
     fn last_instant(&self) -> Timestamp;
 
     /// Work behind the commits: condenses what a restart would have to replay, and may
-    /// forget what nobody will ask for again. May block.
+    /// forget what nobody will ask for again. May block. An error is final.
     fn maintain(&self, forget: &Forget) -> Result<(), StoreError>;
 }

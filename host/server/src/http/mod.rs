@@ -23,12 +23,15 @@ mod reservations;
 mod subscription;
 mod usage;
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 pub use self::export::Selection;
@@ -38,8 +41,25 @@ use problem::Problem;
 /// What every handler works with.
 type App = axum::extract::State<Arc<Service>>;
 
+/// Answers what comes in until `stop` resolves, and then what is under way. Pages of
+/// `cors_origins` may read the answers.
+pub fn serve<Stop: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    service: Arc<Service>,
+    cors_origins: &[HeaderValue],
+    stop: Stop,
+) -> impl Future<Output = std::io::Result<()>> + Send + use<Stop> {
+    let listener = listener.tap_io(|stream| {
+        // Without it, small answers wait for the client's acknowledgements.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY is not to be had");
+        }
+    });
+    axum::serve(listener, router(service, cors_origins)).with_graceful_shutdown(stop).into_future()
+}
+
 /// All routes. Pages of `cors_origins` may read the answers.
-pub fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
+fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
     let router = Router::new()
         .route("/v1/check", post(check::check))
         .route("/v1/reservations", post(reservations::reserve))

@@ -213,6 +213,10 @@ impl SledStore {
     fn condense(&self) -> Result<(), StoreError> {
         let overlay = {
             let mut memory = self.memory.write();
+            if memory.condensing.is_some() {
+                // What that round was to write lies nowhere else but in memory and the blocks.
+                return Err(StoreError("an earlier round of maintenance failed".into()));
+            }
             if memory.current.is_empty() {
                 return Ok(());
             }
