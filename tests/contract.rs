@@ -1,5 +1,7 @@
 /// `POST /v1/check`.
 mod check;
+/// `POST /v1/usage/corrections`.
+mod corrections;
 /// `/api/subscription/…`, as the dashboards of the seed document call it.
 mod dashboards;
 /// `Idempotency-Key` on every POST that changes something.

@@ -188,6 +188,14 @@ impl Usd {
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
+
+    /// Whole cents, half to even; `None` where that does not fit.
+    pub fn to_cents(self) -> Option<Self> {
+        const CENT: i128 = ONE / 100;
+        let (cents, rest) = (self.0.0.div_euclid(CENT), self.0.0.rem_euclid(CENT));
+        let up = rest * 2 > CENT || (rest * 2 == CENT && cents % 2 != 0);
+        (cents + i128::from(up)).checked_mul(CENT).map(Amount).map(Self)
+    }
 }
 
 impl fmt::Display for Usd {
@@ -249,6 +257,23 @@ mod tests {
         assert_eq!(most.checked_add(most), None);
         assert!(most.saturating_add(most) > most);
         assert_eq!(most.plus_percent(100), most.saturating_add(most));
+    }
+
+    #[test]
+    fn cents_are_rounded_half_to_even() {
+        for (exact, cents) in [
+            ("0.004999", "0"),
+            ("0.005", "0"),
+            ("0.005000000000000001", "0.01"),
+            ("0.015", "0.02"),
+            ("0.025", "0.02"),
+            ("-0.005", "0"),
+            ("-0.015", "-0.02"),
+            ("-0.016", "-0.02"),
+            ("12.34", "12.34"),
+        ] {
+            assert_eq!(Usd(amount(exact)).to_cents(), Some(Usd(amount(cents))), "{exact}");
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl SubjectPath {
         ends.map(|end| Self(self.0[..end].into()))
     }
 
+    /// Whether it is the widest level of its path.
+    pub fn is_root(&self) -> bool {
+        !self.0.contains('/')
+    }
+
     pub fn root(&self) -> RootId {
         Self(self.0.split('/').next().unwrap_or_default().into())
     }

@@ -137,6 +137,23 @@ impl Calendar {
         Some(Span { start: self.midnight(start), end: Some(self.midnight(next)) })
     }
 
+    /// The same local day in this and later years, as far as such days lie around a span; the
+    /// 29th of February falls to the 28th in other years.
+    pub fn anniversaries(
+        &self,
+        since: Timestamp,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> impl Iterator<Item = Timestamp> {
+        let first = self.date(since);
+        let years = self.date(start).year()..=self.date(end).year();
+        let days = years.filter_map(move |year| {
+            let same = first.with_year(year).or_else(|| first.pred_opt()?.with_year(year));
+            same.filter(|day| *day >= first)
+        });
+        days.map(|day| self.midnight(day))
+    }
+
     fn date(&self, at: Timestamp) -> NaiveDate {
         self.local(at).date_naive()
     }
@@ -333,6 +350,18 @@ mod tests {
             "2025-09-07T04:00:00Z",
             "2025-09-08T03:00:00Z",
         );
+    }
+
+    #[test]
+    fn an_anniversary_on_the_29th_of_february_falls_to_the_28th() {
+        let calendar = Calendar::default();
+        let of = |start, end| -> Vec<String> {
+            let since = at("2024-02-29T15:00:00Z");
+            calendar.anniversaries(since, at(start), at(end)).map(|day| day.to_string()).collect()
+        };
+        assert_eq!(of("2025-02-01T00:00:00Z", "2025-03-01T00:00:00Z"), ["2025-02-28T00:00:00Z"]);
+        assert_eq!(of("2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"), ["2028-02-29T00:00:00Z"]);
+        assert!(of("2023-02-01T00:00:00Z", "2023-03-01T00:00:00Z").is_empty(), "before the first");
     }
 
     #[test]

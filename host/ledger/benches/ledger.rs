@@ -52,7 +52,7 @@ fn main() {
             println!("reserve and settle, {subjects} subjects: {:.0} pairs/s", settle.await);
         }
         let before = Instant::now();
-        ledger.tick(noon()).unwrap();
+        ledger.tick(None, noon()).unwrap();
         println!("one round of maintenance after all that: {:?}", before.elapsed());
     });
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    Amount, Calendar, QuotaName, Span, SubjectId, Subscription, Timestamp, Window,
+    Amount, Calendar, Plan, QuotaName, Span, SubjectId, Subscription, Timestamp, Window,
 };
 
+use crate::billing::{BillingEntry, OpenPeriod};
+use crate::correction::Correction;
 use crate::event::{Event, Raised};
 use crate::store::Change;
 use crate::totals::{Overflow, Table, Totals};
@@ -27,6 +29,8 @@ pub struct Account {
     /// Use by the minute, of the last minutes only.
     recent: Vec<(Timestamp, Table)>,
     raised: Vec<Raised>,
+    /// `None` until something is used or somebody subscribes.
+    open: Option<OpenPeriod>,
 }
 
 /// What was used in one window of time.
@@ -44,7 +48,8 @@ impl Default for Account {
         let window = Window::Lifetime;
         let span = window.span(Timestamp::from_micros(0), &Calendar::default());
         let lifetime = Tally { window, span, table: Table::default() };
-        Self { subscription: None, tallies: vec![lifetime], recent: vec![], raised: vec![] }
+        let (recent, raised) = (vec![], vec![]);
+        Self { subscription: None, tallies: vec![lifetime], recent, raised, open: None }
     }
 }
 
@@ -71,11 +76,32 @@ impl Account {
 
     /// Changes the subscription. What was used stays used; where windows begin elsewhere now,
     /// they are added up anew.
-    pub fn subscribe(&mut self, subscription: Subscription) {
-        if subscription.calendar != self.calendar() {
+    pub fn subscribe(&mut self, subscription: Subscription, own: &SubjectId, now: Timestamp) {
+        let (before, calendar) = (self.calendar(), subscription.calendar);
+        let open = self.arrive(own, now);
+        if calendar != before {
+            open.follow(&calendar, now);
             self.tallies.retain(|tally| tally.window == Window::Lifetime);
         }
         self.subscription = Some(subscription);
+    }
+
+    /// When the open billing period ends, where that leaves an entry.
+    pub fn due_at(&self, own: &SubjectId) -> Option<Timestamp> {
+        let open = self.open.as_ref()?;
+        let is_billed = self.subscription.is_some() || (own.is_root() && open.is_used());
+        is_billed.then(|| open.end())
+    }
+
+    /// The entry that the open billing period becomes when it closes.
+    pub fn entry(&self, plan: Option<&Plan>) -> Option<BillingEntry> {
+        Some(self.open.as_ref()?.entry(self.subscription.as_ref(), plan))
+    }
+
+    /// Closes the open billing period, whose entry is written.
+    pub fn close(&mut self) {
+        let next = self.open.as_ref().map(|open| open.next(&self.calendar()));
+        self.open = next;
     }
 
     /// Keeps a tally from now on.
@@ -114,40 +140,85 @@ impl Account {
 
     /// Adds an event of this level or of one beneath it.
     pub fn record(&mut self, own: &SubjectId, event: &Event) -> Result<(), Overflow> {
-        let (report, now) = (&event.report, event.recorded_at);
+        let (report, totals) = (&event.report, Totals::of_event(event));
         let (provider, model) = (&report.provider, report.model.as_ref());
-        let totals = Totals::of_event(event);
-        self.forget_what_passed(now);
-        for tally in &mut self.tallies {
-            if tally.span.contains(report.occurred_at) {
-                tally.table.add(provider, model, &totals)?;
-            }
-        }
-        let minute = start_of_minute(report.occurred_at);
-        if minute.micros() > now.micros() - RECENT_MICROS {
-            match self.recent.iter_mut().find(|(start, _)| *start == minute) {
-                Some((_, table)) => table.add(provider, model, &totals)?,
-                None => {
-                    let mut table = Table::default();
-                    table.add(provider, model, &totals)?;
-                    self.recent.push((minute, table));
-                }
-            }
-        }
-        self.raised.extend(event.raised.iter().filter(|r| r.alert.subject == *own).cloned());
+        let (occurred_at, now) = (report.occurred_at, event.recorded_at);
+        self.arrive(own, now).count(occurred_at, None, &totals, now)?;
+        self.count(occurred_at, now, |table| table.add(provider, model, &totals))?;
+        self.raise(own, &event.raised);
+        Ok(())
+    }
+
+    /// Counts what an event of this level or of one beneath it counts once it is corrected.
+    pub fn correct(&mut self, own: &SubjectId, correction: &Correction) -> Result<(), Overflow> {
+        let (provider, model) = (&correction.provider, correction.model.as_ref());
+        let (occurred_at, now) = (correction.occurred_at, correction.recorded_at);
+        let [before, after] = correction.totals();
+        self.arrive(own, now).count(occurred_at, Some(&before), &after, now)?;
+        self.count(occurred_at, now, |table| {
+            table.add(provider, model, &after)?;
+            table.take(provider, model, &before)
+        })?;
+        self.raise(own, &correction.raised);
         Ok(())
     }
 
     /// Repeats what a unit did to this level.
-    pub fn replay(&mut self, own: &SubjectId, change: &Change) -> Result<(), Overflow> {
+    pub fn replay(
+        &mut self,
+        own: &SubjectId,
+        at: Timestamp,
+        change: &Change,
+    ) -> Result<(), Overflow> {
         match change {
-            Change::Settled { event, .. } | Change::Recorded(event) => self.record(own, event),
+            Change::Settled { event, .. } | Change::Recorded(event) => self.record(own, event)?,
+            Change::Corrected(correction) => self.correct(own, correction)?,
             Change::Subscribed { subscription, .. } => {
-                self.subscribe(subscription.clone());
-                Ok(())
+                self.subscribe(subscription.clone(), own, at);
             }
-            Change::Reserved { .. } | Change::Released(_) => Ok(()),
+            Change::Closed { .. } => self.close(),
+            Change::Reserved { .. } | Change::Released(_) => {}
         }
+        Ok(())
+    }
+
+    /// Changes every window that contains `occurred_at`.
+    fn count(
+        &mut self,
+        occurred_at: Timestamp,
+        now: Timestamp,
+        mut change: impl FnMut(&mut Table) -> Result<(), Overflow>,
+    ) -> Result<(), Overflow> {
+        self.forget_what_passed(now);
+        for tally in self.tallies.iter_mut().filter(|tally| tally.span.contains(occurred_at)) {
+            change(&mut tally.table)?;
+        }
+        let minute = start_of_minute(occurred_at);
+        if minute.micros() > now.micros() - RECENT_MICROS {
+            match self.recent.iter_mut().find(|(start, _)| *start == minute) {
+                Some((_, table)) => change(table)?,
+                None => {
+                    let mut table = Table::default();
+                    change(&mut table)?;
+                    self.recent.push((minute, table));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn raise(&mut self, own: &SubjectId, raised: &[Raised]) {
+        self.raised.extend(raised.iter().filter(|r| r.alert.subject == *own).cloned());
+    }
+
+    /// The billing period that is open now. Those before it that leave no entry pass in silence.
+    fn arrive(&mut self, own: &SubjectId, now: Timestamp) -> &mut OpenPeriod {
+        let (calendar, is_due) = (self.calendar(), self.due_at(own).is_some());
+        let open = self.open.get_or_insert_with(|| OpenPeriod::new(now, &calendar));
+        if open.end() <= now && !is_due {
+            open.pass(now, &calendar);
+        }
+        open
     }
 
     fn forget_what_passed(&mut self, now: Timestamp) {

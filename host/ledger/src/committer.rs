@@ -165,8 +165,8 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
     }
 }
 
-/// Drives a store's commit on this thread.
-fn wait<F: Future>(future: F) -> F::Output {
+/// Drives a future on this thread.
+pub fn wait<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -25,6 +25,9 @@ pub struct Report {
     pub endpoint: Option<EndpointName>,
     /// The HTTP method of the caller's own endpoint.
     pub method: Option<String>,
+    /// The provider's service tier and region, which prices may depend on.
+    pub service_tier: Option<String>,
+    pub region: Option<String>,
     pub usage: Usage,
     /// `None` where nobody prices the call.
     pub cost: Option<Usd>,

@@ -7,7 +7,9 @@
 //! is given after it is on disk.
 
 mod account;
+mod billing;
 mod committer;
+mod correction;
 mod event;
 mod events;
 mod ledger;
@@ -19,11 +21,13 @@ pub mod store;
 mod totals;
 
 pub use account::Account;
+pub use billing::{BillingEntry, Invoice};
+pub use correction::{Amendment, Correction, Use};
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{
-    Ask, Ledger, LedgerError, Period, PeriodUsage, Recorded, Reserved, SubscriptionChange,
-    forgettable,
+    Ask, Corrected, Counted, Ledger, LedgerError, Period, PeriodUsage, Recorded, Reserved,
+    SubscriptionChange, forgettable,
 };
 pub use once::{Once, Turn};
 pub use reservation::{Outcome, Reservation, ReservationId, State};

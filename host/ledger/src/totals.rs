@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{Amount, Meter, ModelId, ProviderId, QuantityName, Quota, Usage, Usd};
 
+use crate::correction::Use;
 use crate::event::Event;
 
 /// Sums over events, or over holds.
@@ -21,9 +22,9 @@ pub struct Totals {
     quantities: Vec<(QuantityName, u64)>,
 }
 
-/// A sum passed what can be counted exactly: 2⁶⁴ − 1, or 1.7 × 10²⁰ USD.
+/// A sum left what can be counted exactly: 0 to 2⁶⁴ − 1, or 1.7 × 10²⁰ USD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a total is too large to be counted exactly")]
+#[error("a total is too large to be counted exactly, or less than nothing")]
 pub struct Overflow;
 
 impl Totals {
@@ -38,6 +39,12 @@ impl Totals {
             response_time_ms: report.response_time_ms.unwrap_or(0),
             ..Self::of_usage(&report.usage, report.cost)
         }
+    }
+
+    /// What a use counts, whatever else is known of it.
+    pub fn of_use(used: &Use) -> Self {
+        let unpriced = u64::from(used.cost.is_none());
+        Self { unpriced, ..Self::of_usage(&used.usage, used.cost) }
     }
 
     /// What a hold takes.
@@ -63,7 +70,25 @@ impl Totals {
         Ok(())
     }
 
-    /// Takes back what was added before.
+    /// Takes away what a correction says was not used. What has come to nothing stays, as nothing.
+    pub fn take(&mut self, other: &Self) -> Result<(), Overflow> {
+        let rest = |a: u64, b: u64| a.checked_sub(b).ok_or(Overflow);
+        self.events = rest(self.events, other.events)?;
+        self.failed = rest(self.failed, other.failed)?;
+        self.unpriced = rest(self.unpriced, other.unpriced)?;
+        self.timed = rest(self.timed, other.timed)?;
+        self.response_time_ms = rest(self.response_time_ms, other.response_time_ms)?;
+        self.cost = self.cost.checked_sub(other.cost).ok_or(Overflow)?;
+        for (name, amount) in &other.quantities {
+            match self.quantities.binary_search_by(|(own, _)| own.cmp(name)) {
+                Ok(at) => self.quantities[at].1 = rest(self.quantities[at].1, *amount)?,
+                Err(at) => self.quantities.insert(at, (name.clone(), rest(0, *amount)?)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what a hold took.
     pub fn subtract(&mut self, other: &Self) {
         self.cost = self.cost.checked_sub(other.cost).unwrap_or_default();
         for (name, amount) in &other.quantities {
@@ -135,7 +160,25 @@ impl Table {
         cells.try_for_each(|cell| self.add(&cell.provider, cell.model.as_ref(), &cell.totals))
     }
 
-    /// Takes back what was added before.
+    /// Takes away what a correction says was not used.
+    pub fn take(
+        &mut self,
+        provider: &ProviderId,
+        model: Option<&ModelId>,
+        totals: &Totals,
+    ) -> Result<(), Overflow> {
+        match self.find(provider, model) {
+            Ok(at) => self.0[at].totals.take(totals),
+            Err(_) => Err(Overflow),
+        }
+    }
+
+    pub fn take_all(&mut self, other: &Self) -> Result<(), Overflow> {
+        let mut cells = other.0.iter();
+        cells.try_for_each(|cell| self.take(&cell.provider, cell.model.as_ref(), &cell.totals))
+    }
+
+    /// Takes back what a hold took.
     pub fn subtract(&mut self, provider: &ProviderId, model: Option<&ModelId>, totals: &Totals) {
         if let Ok(at) = self.find(provider, model) {
             self.0[at].totals.subtract(totals);

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tollgate_engine::{Options, Policies};
+use tollgate_engine::{Options, Policies, PolicySet};
 use tollgate_ledger::LedgerError;
 use tollgate_ledger::store::sled::SledStore;
 
@@ -45,7 +45,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "tollgate listening on http://{}", listener.local_addr()?)?;
 
     let (stop, stopped) = watch::channel(false);
-    let mut maintenance = maintain(ledger.clone(), clock, stopped.clone());
+    let mut maintenance = maintain(ledger.clone(), policies.clone(), clock, stopped.clone());
     let service = Arc::new(Service::new(ledger.clone(), policies, clock));
     let server = http::serve(listener, service, &settings.cors_origin, stopping(stopped));
     let mut server = tokio::spawn(server);
@@ -83,6 +83,7 @@ fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
 /// that fails is the last, as a commit would be.
 fn maintain(
     ledger: Arc<Ledger>,
+    policies: Arc<Policies>,
     clock: Clock,
     mut stopped: watch::Receiver<bool>,
 ) -> JoinHandle<Result<(), LedgerError>> {
@@ -94,9 +95,10 @@ fn maintain(
                 _ = ticks.tick() => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
             }
-            let ledger = ledger.clone();
+            let (ledger, set) = (ledger.clone(), policies.current());
+            let tick = move || ledger.tick(set.as_deref().map(PolicySet::plans), clock.now());
             // Nothing cancels it, so that it ends or panics, which ends the process.
-            if let Ok(outcome) = spawn_blocking(move || ledger.tick(clock.now())).await {
+            if let Ok(outcome) = spawn_blocking(tick).await {
                 outcome?;
             }
         }

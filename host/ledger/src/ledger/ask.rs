@@ -87,10 +87,15 @@ impl<S: Store> Ledger<S> {
     }
 
     /// Ends a reservation unused. Releasing twice is releasing once.
-    pub async fn release(&self, id: ReservationId, clock: Timestamp) -> Result<(), LedgerError> {
+    pub async fn release(
+        &self,
+        id: ReservationId,
+        plans: &PlanBook,
+        clock: Timestamp,
+    ) -> Result<(), LedgerError> {
         let subject = self.known(id, clock)?.call.subject.clone();
-        let (claim, no_plans) = (Claim::Reservation(id), PlanBook::default());
-        let released = self.run(&subject, &no_plans, clock, |locked| {
+        let claim = Claim::Reservation(id);
+        let released = self.run(&subject, plans, clock, |locked| {
             if locked.root.is_claimed(&claim) {
                 return Ok(Step::Wait);
             }

@@ -2,6 +2,8 @@
 //! disk.
 
 mod ask;
+mod billing;
+mod correct;
 mod once;
 mod record;
 mod subscribe;
@@ -16,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{PlanBook, RootId, SubjectPath, Timestamp};
 
 pub use ask::{Ask, Reserved};
+pub use correct::{Corrected, Counted};
 pub use record::Recorded;
 pub use subscribe::SubscriptionChange;
 pub use usage::{Period, PeriodUsage};
@@ -59,6 +62,11 @@ pub enum LedgerError {
     ReservationSettled,
     #[error("the same was recorded before with other content")]
     Contradiction,
+    #[error("there is no such event")]
+    UnknownEvent,
+    /// The correction was made from what the event counted before that.
+    #[error("the event has been corrected meanwhile")]
+    CorrectedMeanwhile,
     #[error("a request with this idempotency key is still under way")]
     KeyUnderWay,
     #[error("this idempotency key was used with another body")]
@@ -118,9 +126,13 @@ impl<S: Store> Ledger<S> {
         Ok(found.filter(|reservation| !reservation.is_forgotten(now)))
     }
 
-    /// Work by the clock, to be called every second or so. May block.
-    pub fn tick(&self, clock: Timestamp) -> Result<(), LedgerError> {
+    /// Work by the clock, to be called every second or so. Without plans, as before any are
+    /// known, no billing period is closed. Blocks.
+    pub fn tick(&self, plans: Option<&PlanBook>, clock: Timestamp) -> Result<(), LedgerError> {
         let now = self.now(clock);
+        if let Some(plans) = plans {
+            self.close_periods(plans, now)?;
+        }
         let idle_since = now.minus(IDLE);
         // Nobody can hold a root that only this map refers to.
         self.roots
@@ -137,7 +149,7 @@ impl<S: Store> Ledger<S> {
     /// Takes nothing more, and returns when everything queued is on disk. Blocks.
     pub fn close(&self, clock: Timestamp) -> Result<(), LedgerError> {
         self.committer.close();
-        self.tick(clock)
+        Ok(self.store.maintain(&forgettable(self.now(clock)))?)
     }
 
     /// Runs `decide` on the prepared levels of `path` until what it decides is on disk.
@@ -174,20 +186,32 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Step<T>, LedgerError> {
         let shared = self.root(id)?;
         let mut root = shared.lock();
-        if root.is_stale() {
-            // Only this one: somebody may have loaded the root anew already.
-            let mut roots = self.roots.write();
-            if roots.get(id).is_some_and(|current| Arc::ptr_eq(current, &shared)) {
-                roots.remove(id);
-            }
+        if self.is_stale(id, &root, &shared) {
             return Ok(Step::Wait);
         }
         let now = self.now(clock);
+        for (unit, claim) in root.arrive(&*self.store, path, plans, now)? {
+            // Nobody waits for it: what is decided next is committed after it, or conflicts
+            // because it did.
+            drop(self.committer.commit(unit, Some(claim), shared.clone()));
+        }
         match root.prepare(&*self.store, path, plans, now) {
             Ok(()) => decide(Locked { root: &mut root, shared: &shared, plans, now }),
             Err(NotReady::Wait) => Ok(Step::Wait),
             Err(NotReady::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// Whether a root must be loaded anew, which it will be then.
+    fn is_stale(&self, id: &RootId, root: &Root, shared: &Arc<Mutex<Root>>) -> bool {
+        if root.is_stale() {
+            // Only this one: somebody may have loaded the root anew already.
+            let mut roots = self.roots.write();
+            if roots.get(id).is_some_and(|current| Arc::ptr_eq(current, shared)) {
+                roots.remove(id);
+            }
+        }
+        root.is_stale()
     }
 
     fn root(&self, id: &RootId) -> Result<Arc<Mutex<Root>>, StoreError> {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tollgate_domain::{Alert, EventKey, PlanBook, Reading, Span, SubjectPath, Timestamp};
 
 use super::{Ledger, LedgerError, Locked, Step};
-use crate::event::{Event, EventId, Raised, Report};
+use crate::event::{Event, EventId, Report};
 use crate::events::Events;
 use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId, State};
-use crate::root::{Claim, Effect};
+use crate::root::{Added, Claim};
 use crate::store::{Store, Unit};
 
 /// A recorded event.
@@ -121,32 +121,25 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Step<Found>, LedgerError> {
         let Locked { root, shared, plans, now } = locked;
         let late = settles.as_ref().is_some_and(|hold| hold.state(now) == State::Expired);
-        let Effect { period, overage, readings, spans } = root.effect(report, plans, now);
-        let mut event = Event {
+        let added = Added {
+            subject: &report.subject,
+            provider: &report.provider,
+            model: report.model.as_ref(),
+            occurred_at: report.occurred_at,
+            before: None,
+            usage: &report.usage,
+            cost: report.cost,
+        };
+        let effect = root.effect(&added, plans, now);
+        let event = Event {
             report: report.clone(),
             recorded_at: now,
-            period,
+            overage: effect.overage,
+            raised: effect.raise(now, alerts),
+            period: effect.period,
             reservation: settles.as_ref().map(|hold| hold.id),
             late,
-            overage,
-            raised: vec![],
         };
-        let due = if readings.is_empty() { vec![] } else { alerts(&readings) };
-        for alert in due {
-            let same = |r: &Reading| r.subject == alert.subject && r.quota == alert.quota;
-            let Some(at) = readings.iter().position(same) else { continue };
-            // A policy says what is due; that each is raised only once is the ledger's part.
-            let again = |raised: &Raised| {
-                let other = &raised.alert;
-                (&other.subject, &other.quota, other.threshold)
-                    == (&alert.subject, &alert.quota, alert.threshold)
-            };
-            if readings[at].raised.contains(&alert.threshold) || event.raised.iter().any(again) {
-                continue;
-            }
-            let (window_start, window_end) = (spans[at].start, spans[at].end);
-            event.raised.push(Raised { alert, window_start, window_end, raised_at: now });
-        }
         let event = Arc::new(event);
         let unit = root.record(event.clone(), settles)?;
         let unit = Unit { turn: turn.clone(), ..unit };

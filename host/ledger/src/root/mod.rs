@@ -10,8 +10,9 @@ use tollgate_domain::{
     Timestamp, Window,
 };
 
-pub use self::standing::Effect;
+pub use self::standing::Added;
 use crate::account::{Account, Tally};
+use crate::correction::Correction;
 use crate::event::Event;
 use crate::once::Turn;
 use crate::reservation::{Reservation, ReservationId};
@@ -41,6 +42,8 @@ struct Level {
     version: Version,
     account: Arc<Account>,
     reserved: Reserved,
+    /// When the store knows its billing period to be due.
+    due_at: Option<Timestamp>,
     /// Units queued and not answered yet.
     under_way: usize,
 }
@@ -50,6 +53,10 @@ struct Level {
 pub enum Claim {
     Reservation(ReservationId),
     Event(SubjectPath, EventKey),
+    /// One correction at a time is decided for each subject.
+    Correction(SubjectPath),
+    /// The end of a level's billing period.
+    Closing(SubjectId, Timestamp),
 }
 
 /// Why something cannot be decided right now.
@@ -92,8 +99,27 @@ impl Root {
             && self.touched_at.is_none_or(|at| at < since)
     }
 
-    /// Brings the levels of `path` to `now`: loads what is missing, lets holds expire, and adds
-    /// up the windows that `book`'s quotas need.
+    /// Brings the levels of `path` to `now`: loads what is missing, lets holds expire, and closes
+    /// the billing periods that have ended. What closes them must be committed.
+    pub fn arrive<S: Store>(
+        &mut self,
+        store: &S,
+        path: &SubjectPath,
+        book: &PlanBook,
+        now: Timestamp,
+    ) -> Result<Vec<(Unit, Claim)>, StoreError> {
+        self.expire(now);
+        let mut closing = Vec::new();
+        for subject in path.levels() {
+            self.load_level(store, &subject)?;
+            while let Some(closed) = self.close_period(&subject, book, now) {
+                closing.push(closed);
+            }
+        }
+        Ok(closing)
+    }
+
+    /// Adds up the windows that `book`'s quotas need on the levels of `path`, which have arrived.
     pub fn prepare<S: Store>(
         &mut self,
         store: &S,
@@ -102,10 +128,6 @@ impl Root {
         now: Timestamp,
     ) -> Result<(), NotReady> {
         self.touched_at = Some(now);
-        self.expire(now);
-        for subject in path.levels() {
-            self.load_level(store, &subject)?;
-        }
         let terms: Vec<_> =
             self.terms(path, book).map(|(subject, _, terms)| (subject, terms)).collect();
         for (subject, terms) in terms {
@@ -124,6 +146,12 @@ impl Root {
 
     pub fn is_claimed(&self, claim: &Claim) -> bool {
         self.claims.contains(claim)
+    }
+
+    /// Whether billing periods of this level are being closed.
+    pub fn is_closing(&self, subject: &SubjectId) -> bool {
+        let of = |claim: &Claim| matches!(claim, Claim::Closing(own, _) if own == subject);
+        self.claims.iter().any(of)
     }
 
     /// Places a hold on every level of its path.
@@ -150,21 +178,8 @@ impl Root {
         event: Arc<Event>,
         settles: Option<Arc<Reservation>>,
     ) -> Result<Unit, Overflow> {
-        let report = &event.report;
-        let mut changed = Vec::new();
-        for subject in report.subject.levels() {
-            if let Some(level) = self.levels.get(&subject) {
-                let mut account = Account::clone(&level.account);
-                account.record(&subject, &event)?;
-                changed.push((subject, Arc::new(account)));
-            }
-        }
-        for (subject, account) in changed {
-            if let Some(level) = self.levels.get_mut(&subject) {
-                level.account = account;
-            }
-        }
-        let at = event.recorded_at;
+        let (report, at) = (&event.report, event.recorded_at);
+        self.change(&report.subject, |subject, account| account.record(subject, &event))?;
         let (change, claim) = match settles {
             Some(reservation) => {
                 self.unhold(reservation.id);
@@ -180,6 +195,14 @@ impl Root {
         Ok(self.touch(at, change, claim))
     }
 
+    /// Counts otherwise what an event counts, on every level of its path.
+    pub fn correct(&mut self, correction: Arc<Correction>) -> Result<Unit, Overflow> {
+        let (path, at) = (&correction.subject, correction.recorded_at);
+        self.change(path, |subject, account| account.correct(subject, &correction))?;
+        let claim = Claim::Correction(correction.subject.clone());
+        Ok(self.touch(at, Change::Corrected(correction), Some(claim)))
+    }
+
     /// Assigns a plan to one level.
     pub fn subscribe(
         &mut self,
@@ -188,7 +211,7 @@ impl Root {
         now: Timestamp,
     ) -> Unit {
         if let Some(level) = self.levels.get_mut(&subject) {
-            Arc::make_mut(&mut level.account).subscribe(subscription.clone());
+            Arc::make_mut(&mut level.account).subscribe(subscription.clone(), &subject, now);
         }
         self.touch(now, Change::Subscribed { subject, subscription }, None)
     }
@@ -204,6 +227,45 @@ impl Root {
                 level.under_way -= 1;
             }
         }
+    }
+
+    /// Closes a level's billing period if it has ended: the entry is the change.
+    fn close_period(
+        &mut self,
+        subject: &SubjectId,
+        book: &PlanBook,
+        now: Timestamp,
+    ) -> Option<(Unit, Claim)> {
+        let due = |level: &Level| level.account.due_at(subject).is_some_and(|at| at <= now);
+        self.levels.get(subject).filter(|level| due(level))?;
+        let (_, level, terms) = self.terms(subject, book).last()?;
+        let entry = Arc::new(level.account.entry(terms.plan())?);
+        Arc::make_mut(&mut self.levels.get_mut(subject)?.account).close();
+        let claim = Claim::Closing(subject.clone(), entry.end);
+        let change = Change::Closed { subject: subject.clone(), entry };
+        Some((self.touch(now, change, Some(claim.clone())), claim))
+    }
+
+    /// Changes the accounts of all levels of a path, or none.
+    fn change(
+        &mut self,
+        path: &SubjectPath,
+        change: impl Fn(&SubjectId, &mut Account) -> Result<(), Overflow>,
+    ) -> Result<(), Overflow> {
+        let mut changed = Vec::new();
+        for subject in path.levels() {
+            if let Some(level) = self.levels.get(&subject) {
+                let mut account = Account::clone(&level.account);
+                change(&subject, &mut account)?;
+                changed.push((subject, Arc::new(account)));
+            }
+        }
+        for (subject, account) in changed {
+            if let Some(level) = self.levels.get_mut(&subject) {
+                level.account = account;
+            }
+        }
+        Ok(())
     }
 
     fn hold(&mut self, reservation: Arc<Reservation>) -> Result<(), Overflow> {
@@ -245,7 +307,9 @@ impl Root {
             let read_at = level.version;
             level.version += 1;
             level.under_way += 1;
-            AccountChange { subject, read_at, account: level.account.clone() }
+            let due_at = level.account.due_at(&subject).filter(|at| level.due_at != Some(*at));
+            level.due_at = due_at.or(level.due_at);
+            AccountChange { subject, read_at, account: level.account.clone(), due_at }
         });
         let accounts = accounts.collect();
         Unit { at, accounts, change, turn: Turn::default() }
@@ -257,6 +321,7 @@ impl Root {
             return Ok(());
         }
         if let Some((version, account)) = store.account(subject)? {
+            level.due_at = account.due_at(subject);
             (level.version, level.account) = (version, account);
         }
         level.loaded = true;

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Amount, BillingCycle, Calendar, Call, ExpectedCost, LevelState, Meter, Mode, PeriodId, Plan,
-    PlanBook, PlanId, Quota, QuotaState, Reading, Snapshot, Span, Status, SubjectId, SubjectPath,
-    Subscription, Timestamp,
+    Alert, Amount, BillingCycle, Calendar, Call, ExpectedCost, LevelState, Meter, Mode, ModelId,
+    PeriodId, Plan, PlanBook, PlanId, ProviderId, Quota, QuotaState, Reading, Snapshot, Span,
+    Status, SubjectId, SubjectPath, Subscription, Timestamp, Usage, Usd,
 };
 
 use super::{Level, Root};
 use crate::account::Account;
-use crate::event::Report;
+use crate::correction::Use;
+use crate::event::Raised;
 
-/// What a report does to the quotas it counts in.
+/// What something used does to the quotas it counts in.
 pub struct Effect {
     /// The billing period that it belongs to: that of the widest level with a plan.
     pub period: PeriodId,
@@ -22,6 +23,17 @@ pub struct Effect {
     pub readings: Vec<Reading>,
     /// The window of each reading.
     pub spans: Vec<Span>,
+}
+
+/// Something used, and of a correction what it takes the place of.
+pub struct Added<'a> {
+    pub subject: &'a SubjectPath,
+    pub provider: &'a ProviderId,
+    pub model: Option<&'a ModelId>,
+    pub occurred_at: Timestamp,
+    pub before: Option<&'a Use>,
+    pub usage: &'a Usage,
+    pub cost: Option<Usd>,
 }
 
 /// The plan of a level, as it is in force.
@@ -78,17 +90,17 @@ impl Root {
         levels.into_iter().rev().find_map(|(_, _, terms)| terms.in_force(now))
     }
 
-    /// What a report does to the quotas it counts in, in the windows that have not passed.
-    pub fn effect(&self, report: &Report, book: &PlanBook, now: Timestamp) -> Effect {
-        let levels: Vec<_> = self.terms(&report.subject, book).collect();
+    /// What something used does to the quotas it counts in, in the windows that have not passed.
+    pub fn effect(&self, added: &Added<'_>, book: &PlanBook, now: Timestamp) -> Effect {
+        let levels: Vec<_> = self.terms(added.subject, book).collect();
         let calendar = levels.iter().find(|(_, _, terms)| terms.plan.is_some());
         let calendar = calendar.map_or_else(Calendar::default, |(_, _, terms)| terms.calendar());
-        let period = calendar.period(report.occurred_at);
+        let period = calendar.period(added.occurred_at);
         let mut effect = Effect { period, overage: false, readings: vec![], spans: vec![] };
         for (subject, level, terms) in &levels {
             for quota in terms.quotas() {
-                if quota.covers(&report.provider, report.model.as_ref()) {
-                    effect.add(report, subject, &level.account, quota, terms, now);
+                if quota.covers(added.provider, added.model) {
+                    effect.add(added, subject, &level.account, quota, terms, now);
                 }
             }
         }
@@ -121,10 +133,36 @@ impl Root {
 }
 
 impl Effect {
-    /// Adds what the report does to one quota.
+    /// Asks what is to be raised. A policy says what is due; that each is raised only once is the
+    /// ledger's part.
+    pub fn raise(
+        &self,
+        now: Timestamp,
+        alerts: &mut impl FnMut(&[Reading]) -> Vec<Alert>,
+    ) -> Vec<Raised> {
+        let mut raised: Vec<Raised> = vec![];
+        let due = if self.readings.is_empty() { vec![] } else { alerts(&self.readings) };
+        for alert in due {
+            let same = |r: &Reading| r.subject == alert.subject && r.quota == alert.quota;
+            let Some(at) = self.readings.iter().position(same) else { continue };
+            let again = |raised: &Raised| {
+                let other = &raised.alert;
+                (&other.subject, &other.quota, other.threshold)
+                    == (&alert.subject, &alert.quota, alert.threshold)
+            };
+            if self.readings[at].raised.contains(&alert.threshold) || raised.iter().any(again) {
+                continue;
+            }
+            let (window_start, window_end) = (self.spans[at].start, self.spans[at].end);
+            raised.push(Raised { alert, window_start, window_end, raised_at: now });
+        }
+        raised
+    }
+
+    /// Adds what it does to one quota.
     fn add(
         &mut self,
-        report: &Report,
+        added: &Added<'_>,
         subject: &SubjectId,
         account: &Account,
         quota: &Quota,
@@ -132,13 +170,15 @@ impl Effect {
         now: Timestamp,
     ) {
         let tally = account.tally(quota.window, now);
-        let tally = tally.filter(|tally| tally.span.contains(report.occurred_at));
+        let tally = tally.filter(|tally| tally.span.contains(added.occurred_at));
         let (Some(limit), Some(tally), Some(plan)) = (quota.limit, tally, terms.plan_id()) else {
             return;
         };
         let before = tally.table.read(quota);
-        let added = quota.meter.measure(&report.usage, report.cost).unwrap_or_default();
-        let after = before.saturating_add(added);
+        let measure = |usage, cost| quota.meter.measure(usage, cost).unwrap_or_default();
+        let replaced = added.before.map(|used| measure(&used.usage, used.cost));
+        let rest = before.minus_or_zero(replaced.unwrap_or_default());
+        let after = rest.saturating_add(measure(added.usage, added.cost));
         let bound = limit.plus_percent(quota.grace_percent);
         self.overage |= quota.mode == Mode::Hard && after > bound;
         if limit == Amount::ZERO {
@@ -186,6 +226,10 @@ impl Level {
 impl Terms {
     pub(super) fn quotas(&self) -> &[Quota] {
         self.plan.as_ref().map_or(&[], |plan| &plan.quotas)
+    }
+
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_deref()
     }
 
     pub(super) fn calendar(&self) -> Calendar {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
-use super::{Change, Conflict, Forget, Mark, Marked, Store, StoreError, Unit, Version};
+use super::{Change, Conflict, Fact, Forget, Mark, Marked, Store, StoreError, Unit, Version};
 use crate::account::Account;
+use crate::billing::BillingEntry;
+use crate::correction::Correction;
 use crate::event::{Event, EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::{Table, Totals};
@@ -43,6 +45,12 @@ impl State {
         Ok(id)
     }
 
+    fn corrections(&self) -> impl Iterator<Item = (EventId, &Arc<Correction>)> {
+        (0..).zip(&self.units).filter_map(|(block, (_, change, _))| {
+            Some((EventId { block, index: 0 }, change.correction()?))
+        })
+    }
+
     fn events(&self) -> impl Iterator<Item = (u64, &Arc<Event>)> {
         (0..).zip(&self.units).filter_map(|(at, (_, change, _))| Some((at, change.event()?)))
     }
@@ -62,14 +70,22 @@ impl Store for MemoryStore {
     }
 
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
+        let beneath = |path: &SubjectPath| path.levels().any(|level| level == *subject);
         let mut table = Table::default();
-        for (_, event) in self.0.lock().events() {
+        let state = self.0.lock();
+        for (_, event) in state.events() {
             let report = &event.report;
-            let counts = report.subject.levels().any(|level| level == *subject);
-            if counts && span.contains(report.occurred_at) {
-                table
-                    .add(&report.provider, report.model.as_ref(), &Totals::of_event(event))
-                    .map_err(|error| StoreError(error.to_string()))?;
+            if beneath(&report.subject) && span.contains(report.occurred_at) {
+                let totals = Totals::of_event(event);
+                table.add(&report.provider, report.model.as_ref(), &totals)?;
+            }
+        }
+        for (_, correction) in state.corrections() {
+            if beneath(&correction.subject) && span.contains(correction.occurred_at) {
+                let (provider, model) = (&correction.provider, correction.model.as_ref());
+                let [before, after] = correction.totals();
+                table.add(provider, model, &after)?;
+                table.take(provider, model, &before)?;
             }
         }
         Ok(table)
@@ -98,9 +114,10 @@ impl Store for MemoryStore {
         0..self.0.lock().units.len() as u64
     }
 
-    fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError> {
+    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
         let id = EventId { block, index: 0 };
-        Ok(self.event(id)?.into_iter().map(|event| (id, event)).collect())
+        let fact = self.change(id)?.and_then(|change| change.fact());
+        Ok(fact.into_iter().map(|fact| (id, fact)).collect())
     }
 
     fn event_by_key(
@@ -113,6 +130,46 @@ impl Store for MemoryStore {
             event.report.subject == *subject && event.report.key.as_ref() == Some(key)
         });
         Ok(found.map(|(block, _)| EventId { block, index: 0 }))
+    }
+
+    fn corrections_of(&self, event: EventId) -> Result<Vec<EventId>, StoreError> {
+        let state = self.0.lock();
+        let of = state.corrections().filter(|(_, other)| other.amendment.corrects == event);
+        Ok(of.map(|(id, _)| id).collect())
+    }
+
+    fn correction_by_key(
+        &self,
+        subject: &SubjectPath,
+        key: &EventKey,
+    ) -> Result<Option<EventId>, StoreError> {
+        let state = self.0.lock();
+        let found = state
+            .corrections()
+            .find(|(_, other)| other.subject == *subject && other.amendment.key == *key);
+        Ok(found.map(|(id, _)| id))
+    }
+
+    fn billing_history(&self, subject: &SubjectId) -> Result<Vec<Arc<BillingEntry>>, StoreError> {
+        let state = self.0.lock();
+        let entries = state.units.iter().filter_map(|(_, change, _)| match change {
+            Change::Closed { subject: own, entry } if own == subject => Some(entry.clone()),
+            _ => None,
+        });
+        Ok(entries.collect())
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, SubjectId)>, StoreError> {
+        let state = self.0.lock();
+        let due = state.accounts.iter().filter_map(|(subject, (_, account))| {
+            Some((account.due_at(subject).filter(|at| *at <= now)?, subject.clone()))
+        });
+        Ok(due.take(limit).collect())
+    }
+
+    fn forget_due(&self, _: &[(Timestamp, SubjectId)]) -> Result<(), StoreError> {
+        // Accounts are asked: there is nothing else to forget.
+        Ok(())
     }
 
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError> {

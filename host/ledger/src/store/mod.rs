@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    EventKey, RootId, Snapshot, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+    EventKey, ModelId, ProviderId, RootId, Snapshot, Span, SubjectId, SubjectPath, Subscription,
+    Timestamp,
 };
 
 use crate::account::Account;
+use crate::billing::BillingEntry;
+use crate::correction::Correction;
 use crate::event::{Event, EventId, Fingerprint};
 use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId};
-use crate::totals::Table;
+use crate::totals::{Overflow, Table};
 
 pub use crate::once::{Mark, Marked};
 
@@ -42,6 +45,8 @@ pub struct AccountChange {
     pub subject: SubjectId,
     pub read_at: Version,
     pub account: Arc<Account>,
+    /// When its billing period is due to be closed, if that is otherwise than before.
+    pub due_at: Option<Timestamp>,
 }
 
 /// What happened. New kinds are appended: stored blocks name them by position.
@@ -64,6 +69,12 @@ pub enum Change {
         subject: SubjectId,
         subscription: Subscription,
     },
+    Corrected(Arc<Correction>),
+    /// A billing period has ended.
+    Closed {
+        subject: SubjectId,
+        entry: Arc<BillingEntry>,
+    },
 }
 
 impl Change {
@@ -76,15 +87,31 @@ impl Change {
             Self::Settled { event, .. } | Self::Recorded(event) => {
                 event.report.subject.levels().collect()
             }
-            Self::Subscribed { subject, .. } => vec![subject.clone()],
+            Self::Corrected(correction) => correction.subject.levels().collect(),
+            Self::Subscribed { subject, .. } | Self::Closed { subject, .. } => {
+                vec![subject.clone()]
+            }
         }
     }
 
     pub fn event(&self) -> Option<&Arc<Event>> {
         match self {
             Self::Settled { event, .. } | Self::Recorded(event) => Some(event),
-            Self::Reserved { .. } | Self::Released(_) | Self::Subscribed { .. } => None,
+            _ => None,
         }
+    }
+
+    pub fn correction(&self) -> Option<&Arc<Correction>> {
+        match self {
+            Self::Corrected(correction) => Some(correction),
+            _ => None,
+        }
+    }
+
+    /// What it says was used, or was used otherwise.
+    pub fn fact(&self) -> Option<Fact> {
+        let event = self.event().cloned().map(Fact::Event);
+        event.or_else(|| self.correction().cloned().map(Fact::Correction))
     }
 
     /// The reservation that it changes, as it is afterwards; `id` is the unit's place.
@@ -98,7 +125,45 @@ impl Change {
             Self::Settled { reservation, fingerprint, .. } => {
                 ended(reservation, Outcome::Settled { fingerprint: *fingerprint, event: id })
             }
-            Self::Recorded(_) | Self::Subscribed { .. } => None,
+            _ => None,
+        }
+    }
+}
+
+/// What was used, or was used otherwise than said before.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    Event(Arc<Event>),
+    Correction(Arc<Correction>),
+}
+
+impl Fact {
+    pub fn subject(&self) -> &SubjectPath {
+        match self {
+            Self::Event(event) => &event.report.subject,
+            Self::Correction(correction) => &correction.subject,
+        }
+    }
+
+    pub fn provider(&self) -> &ProviderId {
+        match self {
+            Self::Event(event) => &event.report.provider,
+            Self::Correction(correction) => &correction.provider,
+        }
+    }
+
+    pub fn model(&self) -> Option<&ModelId> {
+        match self {
+            Self::Event(event) => event.report.model.as_ref(),
+            Self::Correction(correction) => correction.model.as_ref(),
+        }
+    }
+
+    /// Where it counts.
+    pub fn occurred_at(&self) -> Timestamp {
+        match self {
+            Self::Event(event) => event.report.occurred_at,
+            Self::Correction(correction) => correction.occurred_at,
         }
     }
 }
@@ -120,6 +185,12 @@ pub struct Conflict;
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
+
+impl From<Overflow> for StoreError {
+    fn from(overflow: Overflow) -> Self {
+        Self(overflow.to_string())
+    }
+}
 
 /// Keeps units, and answers what follows from them.
 ///
@@ -155,8 +226,8 @@ pub trait Store: Send + Sync + 'static {
     /// The blocks committed so far: units lie in them in the order of their commits.
     fn blocks(&self) -> Range<u64>;
 
-    /// The events of a block, each with its id. One that is not there any more is an error.
-    fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError>;
+    /// The facts of a block, each with its id. A block that is not there any more is an error.
+    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError>;
 
     /// The event that a subject's caller gave this name.
     fn event_by_key(
@@ -164,6 +235,26 @@ pub trait Store: Send + Sync + 'static {
         subject: &SubjectPath,
         key: &EventKey,
     ) -> Result<Option<EventId>, StoreError>;
+
+    /// The corrections of an event, the last of which says what it counts.
+    fn corrections_of(&self, event: EventId) -> Result<Vec<EventId>, StoreError>;
+
+    /// The correction that a subject's caller gave this name.
+    fn correction_by_key(
+        &self,
+        subject: &SubjectPath,
+        key: &EventKey,
+    ) -> Result<Option<EventId>, StoreError>;
+
+    /// The closed billing periods of a level, the oldest first.
+    fn billing_history(&self, subject: &SubjectId) -> Result<Vec<Arc<BillingEntry>>, StoreError>;
+
+    /// Levels whose billing periods were due to be closed at `now` or before, the first so many;
+    /// among them may be some that are not due any more, until they are forgotten.
+    fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, SubjectId)>, StoreError>;
+
+    /// Forgets that these were due.
+    fn forget_due(&self, due: &[(Timestamp, SubjectId)]) -> Result<(), StoreError>;
 
     /// The units of requests under a key, those decided at `since` or later.
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError>;

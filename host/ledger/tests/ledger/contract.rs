@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use tollgate_domain::{Decision, QuotaState, Span, SubjectId, Timestamp, Window};
 use tollgate_ledger::store::Store;
-use tollgate_ledger::store::memory::MemoryStore;
-use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{Events, Ledger, LedgerError, Period, State};
 
 use crate::support::*;
@@ -13,29 +11,6 @@ use crate::support::*;
 /// What a caller is told of a decision.
 fn standing(decision: &Decision) -> Vec<(&SubjectId, &[QuotaState])> {
     decision.snapshot.levels.iter().map(|level| (&level.subject, &level.quotas[..])).collect()
-}
-
-/// Runs a promise on every store.
-macro_rules! on_every_store {
-    ($($(#[$doc:meta])* async fn $name:ident($store:ident: Arc<impl Store>) $body:block)*) => {$(
-        $(#[$doc])*
-        mod $name {
-            use super::*;
-
-            async fn promise($store: Arc<impl Store>) $body
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn in_memory() {
-                promise(Arc::new(MemoryStore::default())).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn in_sled() {
-                let folder = tempfile::tempdir().unwrap();
-                promise(Arc::new(SledStore::open(folder.path()).unwrap())).await;
-            }
-        }
-    )*};
 }
 
 on_every_store! {
@@ -79,7 +54,7 @@ on_every_store! {
 
         let ids = |events: &mut Events<_>| {
             let pages = std::iter::from_fn(|| events.page().unwrap());
-            pages.flatten().map(|recorded| recorded.id).collect::<Vec<_>>()
+            pages.flatten().map(|(id, _)| id).collect::<Vec<_>>()
         };
         assert_eq!(ids(&mut all), recorded, "and none that came later");
         assert_eq!(ids(&mut some), recorded[11..=20]);
@@ -96,8 +71,8 @@ on_every_store! {
 
         let released = hold().await;
         assert_eq!(state(released), State::Held);
-        ledger.release(released, now).await.unwrap();
-        ledger.release(released, now).await.unwrap();
+        ledger.release(released, &plans, now).await.unwrap();
+        ledger.release(released, &plans, now).await.unwrap();
         assert_eq!(state(released), State::Released);
         let late = report("ann", None, 5, now);
         let settling = settle(&ledger, &plans, released, &late, now).await;
@@ -112,7 +87,7 @@ on_every_store! {
         assert_eq!((first.id, first.duplicate, again.duplicate), (again.id, false, true));
         assert!(matches!(settle(8).await, Err(LedgerError::Contradiction)));
         assert!(matches!(
-            ledger.release(settled, now).await,
+            ledger.release(settled, &plans, now).await,
             Err(LedgerError::ReservationSettled)
         ));
         assert_eq!(state(settled), State::Settled);
@@ -142,7 +117,7 @@ on_every_store! {
             assert_eq!((first.replayed, again.replayed), (false, true));
             assert_eq!(again.reservation, first.reservation);
             assert_eq!(standing(&again.decision), standing(&first.decision));
-            ledger.tick(now).unwrap();
+            ledger.tick(Some(&plans), now).unwrap();
         }
     }
 
@@ -175,7 +150,7 @@ on_every_store! {
                 assert_eq!((again.duplicate, again.replayed), (false, true));
             }
             assert!(again(1).is_none());
-            ledger.tick(now).unwrap();
+            ledger.tick(Some(&plans), now).unwrap();
         }
     }
 
@@ -187,7 +162,7 @@ on_every_store! {
         drop(turn);
         for (minutes, known) in [(24 * 60, true), (24 * 60 + 1, false)] {
             let later = now.plus(minutes * MINUTES);
-            ledger.tick(later).unwrap();
+            ledger.tick(Some(&plans), later).unwrap();
             let turn = ledger.turn(once("k", "body"), later).unwrap();
             assert_eq!(ledger.recorded_before(&turn).unwrap().is_some(), known);
         }
@@ -195,7 +170,7 @@ on_every_store! {
         let turn = ledger.turn(once("k", "another"), later).unwrap();
         ledger.record(&report, &turn, &plans, later, |_| vec![]).await.unwrap();
         drop(turn);
-        ledger.tick(later).unwrap();
+        ledger.tick(Some(&plans), later).unwrap();
         assert!(ledger.turn(once("k", "another"), later).is_ok(), "the newer use counts");
         assert!(matches!(ledger.turn(once("k", "body"), later), Err(LedgerError::KeyReused)));
     }

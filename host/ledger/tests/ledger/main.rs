@@ -1,6 +1,8 @@
 //! What the ledger promises, on every store it can stand on.
 //!
+//! - `billing`: periods close by the clock, once
 //! - `contract`: what a store must do, seen through the ledger
+//! - `corrections`: facts about facts
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
@@ -8,7 +10,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
 
+#[macro_use]
+mod stores;
+
+mod billing;
 mod contract;
+mod corrections;
 mod exactness;
 mod model;
 mod recovery;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use proptest::prelude::*;
-use tollgate_domain::{Calendar, PlanBook, SubjectPath, Timestamp, Window};
+use tollgate_domain::{Calendar, PlanBook, Span, SubjectPath, Timestamp, Window};
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ledger, Period, ReservationId, SubscriptionChange, forgettable};
+use tollgate_ledger::{
+    BillingEntry, EventId, Ledger, Period, Recorded, ReservationId, SubscriptionChange, forgettable,
+};
 
 use crate::support::*;
 
@@ -21,12 +23,16 @@ const CALENDARS: [Calendar; 3] = [
     Calendar { timezone: Tz::Asia__Kathmandu, anchor_day: 15 },
 ];
 
+/// For how long after its expiry a reservation can be settled.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 #[derive(Clone, Debug)]
 enum Step {
     Reserve { path: usize, tokens: u64, seconds: u64 },
     Settle { which: usize, tokens: u64 },
     Release { which: usize },
     Record { path: usize, tokens: u64, minutes_ago: u32 },
+    Correct { which: usize, tokens: u64 },
     Subscribe { path: usize, plan: usize, calendar: usize },
     Pass { seconds: u64 },
     Condense,
@@ -42,9 +48,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(|which| Step::Release { which }),
         3 => (path.clone(), 0..40_u64, prop_oneof![Just(0), 0..3_000_u32])
             .prop_map(|(path, tokens, minutes_ago)| Step::Record { path, tokens, minutes_ago }),
+        2 => (any::<usize>(), 0..40_u64)
+            .prop_map(|(which, tokens)| Step::Correct { which, tokens }),
         1 => (path, 0..PLANS.len(), 0..CALENDARS.len())
             .prop_map(|(path, plan, calendar)| Step::Subscribe { path, plan, calendar }),
-        3 => prop_oneof![1..90_u64, 600..90_000_u64].prop_map(|seconds| Step::Pass { seconds }),
+        3 => prop_oneof![4 => 1..90_u64, 4 => 600..90_000_u64, 1 => 900_000..6_000_000_u64].prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Condense),
         1 => Just(Step::Restart),
     ]
@@ -79,13 +87,33 @@ struct Hold {
     ended: bool,
 }
 
+struct Used {
+    id: EventId,
+    path: SubjectPath,
+    /// By its last correction.
+    tokens: u64,
+    occurred_at: Timestamp,
+}
+
+/// A change of what was used, as the bills see it.
+struct Billed {
+    path: SubjectPath,
+    calls: i128,
+    /// And thousandths of a dollar.
+    tokens: i128,
+    occurred_at: Timestamp,
+    recorded_at: Timestamp,
+}
+
 struct Model {
     now: Timestamp,
     plans: PlanBook,
     /// Path, plan and calendar, the latest last.
     assigned: Vec<(&'static str, &'static str, Calendar)>,
     holds: Vec<Hold>,
-    events: Vec<(SubjectPath, u64, Timestamp)>,
+    events: Vec<Used>,
+    billed: Vec<Billed>,
+    corrections: usize,
 }
 
 impl Model {
@@ -107,16 +135,20 @@ impl Model {
         levels
     }
 
+    fn calendar(&self, level: &SubjectPath) -> Calendar {
+        self.assigned(level).map_or(CALENDARS[0], |(_, calendar)| calendar)
+    }
+
     /// Used and reserved tokens and calls of a level, in the window that contains now.
     fn sums(&self, level: &SubjectPath, window: Window) -> [(u64, u64); 2] {
-        let calendar = self.assigned(level).map_or(CALENDARS[0], |(_, calendar)| calendar);
+        let calendar = self.calendar(level);
         let span = window.span(self.now, &calendar);
         let beneath = |path: &SubjectPath| path.levels().any(|l| l == *level);
         let used: Vec<_> = self
             .events
             .iter()
-            .filter(|(path, _, at)| beneath(path) && span.contains(*at))
-            .map(|(_, tokens, _)| *tokens)
+            .filter(|used| beneath(&used.path) && span.contains(used.occurred_at))
+            .map(|used| used.tokens)
             .collect();
         let held: Vec<_> = self
             .holds
@@ -127,6 +159,34 @@ impl Model {
             .collect();
         let sum = |list: &[u64]| (list.iter().sum(), list.len() as u64);
         [sum(&used), sum(&held)]
+    }
+
+    fn use_up(&mut self, recorded: &Recorded, tokens: u64) {
+        let report = &recorded.event.report;
+        let (path, occurred_at) = (report.subject.clone(), report.occurred_at);
+        self.billed.push(Billed {
+            path: path.clone(),
+            calls: 1,
+            tokens: tokens.into(),
+            occurred_at,
+            recorded_at: self.now,
+        });
+        self.events.push(Used { id: recorded.id, path, tokens, occurred_at });
+    }
+
+    /// What an entry should say: calls, tokens, and the tokens of adjustments.
+    fn bill(&self, level: &SubjectPath, entry: &BillingEntry) -> [i128; 3] {
+        let span = Span { start: entry.start, end: Some(entry.end) };
+        let mut sums = [0; 3];
+        for billed in self.billed.iter().filter(|b| b.path.levels().any(|l| l == *level)) {
+            if span.contains(billed.occurred_at) && billed.recorded_at < entry.end {
+                sums[0] += billed.calls;
+                sums[1] += billed.tokens;
+            } else if span.contains(billed.recorded_at) && billed.occurred_at < entry.start {
+                sums[2] += billed.tokens;
+            }
+        }
+        sums
     }
 
     fn fits(&self, path: &SubjectPath, tokens: u64) -> bool {
@@ -164,7 +224,15 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let running = Some(open(folder.path()));
         let (now, plans) = (at("2025-01-30T22:59:30Z"), plans());
-        let model = Model { now, plans, assigned: vec![], holds: vec![], events: vec![] };
+        let model = Model {
+            now,
+            plans,
+            assigned: vec![],
+            holds: vec![],
+            events: vec![],
+            billed: vec![],
+            corrections: 0,
+        };
         Self { folder, running, model }
     }
 
@@ -192,15 +260,16 @@ impl World {
                 let hold = &mut model.holds[at];
                 let report = report(hold.path.as_str(), None, tokens, hold.created_at);
                 let settled = settle(ledger, &model.plans, hold.id, &report, now).await;
-                assert_eq!(settled.is_ok_and(|s| !s.duplicate), !hold.ended);
+                hold.ended |= hold.expires_at.plus(WEEK) <= now;
+                assert_eq!(settled.as_ref().is_ok_and(|s| !s.duplicate), !hold.ended);
                 if !std::mem::replace(&mut hold.ended, true) {
-                    model.events.push((hold.path.clone(), tokens, hold.created_at));
+                    model.use_up(&settled.unwrap(), tokens);
                 }
             }
             Step::Release { which } if !model.holds.is_empty() => {
                 let at = which % model.holds.len();
                 // Releasing what was settled is refused; the model need not know which it was.
-                let _ = ledger.release(model.holds[at].id, now).await;
+                let _ = ledger.release(model.holds[at].id, &model.plans, now).await;
                 model.holds[at].ended = true;
             }
             Step::Settle { .. } | Step::Release { .. } => {}
@@ -208,9 +277,26 @@ impl World {
                 let occurred_at = now.minus(minutes_ago * MINUTES);
                 let name = format!("e{}", model.events.len());
                 let report = report(PATHS[path], Some(&name), tokens, occurred_at);
-                record(ledger, &model.plans, &report, now).await.unwrap();
-                model.events.push((subject(PATHS[path]), tokens, occurred_at));
+                let recorded = record(ledger, &model.plans, &report, now).await.unwrap();
+                model.use_up(&recorded, tokens);
             }
+            Step::Correct { which, tokens } if !model.events.is_empty() => {
+                let at = which % model.events.len();
+                let key = format!("c{}", model.corrections);
+                model.corrections += 1;
+                let used = &mut model.events[at];
+                let corrected = correct(ledger, &model.plans, used.id, &key, tokens, now).await;
+                assert!(!corrected.unwrap().duplicate);
+                model.billed.push(Billed {
+                    path: used.path.clone(),
+                    calls: 0,
+                    tokens: i128::from(tokens) - i128::from(used.tokens),
+                    occurred_at: used.occurred_at,
+                    recorded_at: now,
+                });
+                used.tokens = tokens;
+            }
+            Step::Correct { .. } => {}
             Step::Subscribe { path, plan, calendar } => {
                 let Calendar { timezone, anchor_day } = CALENDARS[calendar];
                 let change = SubscriptionChange {
@@ -224,7 +310,7 @@ impl World {
                 model.assigned.push((PATHS[path], PLANS[plan], CALENDARS[calendar]));
             }
             Step::Pass { seconds } => model.now = now.plus(Duration::from_secs(seconds)),
-            Step::Condense => ledger.tick(now).unwrap(),
+            Step::Condense => ledger.tick(Some(&model.plans), now).unwrap(),
             Step::Restart => {
                 self.running = None;
                 self.running = Some(open(self.folder.path()));
@@ -242,6 +328,32 @@ impl World {
                 let [(expected, _), _] = model.sums(&subject(path), window);
                 assert_eq!(tokens(&usage), expected, "{path}, {window}");
             }
+        }
+        for path in PATHS {
+            let level = subject(path);
+            let history = ledger.billing_history(&level, &model.plans, model.now).await.unwrap();
+            for (before, after) in history.iter().zip(history.iter().skip(1)) {
+                assert!(before.end <= after.start, "{path}: {before:?} {after:?}");
+            }
+            for entry in &history {
+                assert!(entry.start < entry.end && entry.end <= model.now, "{path}: {entry:?}");
+                let found = [entry.usage_cost, entry.adjustments].map(|cost| cost.0.attos());
+                let thousandths = found.map(|cost| cost / 10_i128.pow(15));
+                let [calls, tokens, adjusted] = model.bill(&level, entry);
+                assert_eq!(i128::from(entry.calls), calls, "{path}: {entry:?}");
+                assert_eq!(i128::from(entry.tokens), tokens, "{path}: {entry:?}");
+                assert_eq!(thousandths, [tokens, adjusted], "{path}: {entry:?}");
+            }
+            if model.assigned(&level).is_some() {
+                // Another calendar may have moved where the open period ends.
+                continue;
+            }
+            // Nothing that a root used is in no entry, once its month is over.
+            let closed = history.last().map_or(Timestamp::EPOCH, |last| last.end);
+            let month = Window::Month.span(model.now, &model.calendar(&level));
+            let unbilled = model.billed.iter().filter(|b| b.path.root() == level);
+            let mut unbilled = unbilled.filter(|b| b.recorded_at >= closed);
+            assert!(unbilled.all(|b| month.contains(b.recorded_at) || b.tokens == 0), "{path}");
         }
         let verified = store.verify(&forgettable(model.now), |_, _| {});
         assert_eq!(verified.differences, []);

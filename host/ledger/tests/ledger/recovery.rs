@@ -118,12 +118,12 @@ async fn a_reservation_is_known_for_a_week_after_its_expiry_and_then_takes_no_ro
     let expired = reserve(&ledger, &plans, "ann", 1, MINUTES, now).await.reservation.unwrap().id;
     let week = now.plus(7 * 24 * 60 * MINUTES);
     for (at, known) in [(week, true), (week.plus(MINUTES), false)] {
-        ledger.tick(at).unwrap();
+        ledger.tick(Some(&plans), at).unwrap();
         for id in [settled, expired] {
             assert_eq!(ledger.reservation(id, at).unwrap().is_some(), known, "at {at}");
         }
     }
-    ledger.tick(week.plus(2 * 24 * 60 * MINUTES)).unwrap();
+    ledger.tick(Some(&plans), week.plus(2 * 24 * 60 * MINUTES)).unwrap();
     for id in [settled, expired] {
         assert!(store.reservation(id).unwrap().is_none());
     }

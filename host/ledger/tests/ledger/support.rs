@@ -8,8 +8,8 @@ use tollgate_domain::{
 };
 use tollgate_ledger::store::Store;
 use tollgate_ledger::{
-    Ask, Fingerprint, Ledger, LedgerError, Once, Period, PeriodUsage, Recorded, Report,
-    ReservationId, Reserved, SubscriptionChange, Turn,
+    Amendment, Ask, Corrected, EventId, Fingerprint, Ledger, LedgerError, Once, Period,
+    PeriodUsage, Recorded, Report, ReservationId, Reserved, SubscriptionChange, Turn, Use,
 };
 
 pub const MINUTES: Duration = Duration::from_secs(60);
@@ -96,6 +96,8 @@ pub fn report(path: &str, key: Option<&str>, tokens: u64, occurred_at: Timestamp
         model: Some("gemini-2.5-flash".parse().unwrap()),
         endpoint: None,
         method: None,
+        service_tier: None,
+        region: None,
         usage: usage(tokens),
         cost: Some(price(tokens)),
         cost_given: false,
@@ -149,6 +151,29 @@ pub async fn record<S: Store>(
     now: Timestamp,
 ) -> Result<Recorded, LedgerError> {
     ledger.record(report, &Turn::default(), plans, now, |_| vec![]).await
+}
+
+/// Says that an event used so many tokens.
+pub async fn correct<S: Store>(
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    event: EventId,
+    key: &str,
+    tokens: u64,
+    now: Timestamp,
+) -> Result<Corrected, LedgerError> {
+    let amendment = Amendment {
+        key: key.parse().unwrap(),
+        fingerprint: Fingerprint::of(format!("{event} {tokens}").as_bytes()),
+        corrects: event,
+        before: ledger.counted(event)?.used,
+        after: Use { usage: usage(tokens), cost: Some(price(tokens)) },
+        charges: vec![],
+        cost_given: false,
+        reason: None,
+        revision: "r1".into(),
+    };
+    ledger.correct(&amendment, &Turn::default(), plans, now, |_| vec![]).await
 }
 
 pub async fn settle<S: Store>(

@@ -29,7 +29,7 @@ async fn history(folder: &Path) {
         let held = reserve(&ledger, &plans, "zoe", 1, MINUTES, now).await;
         holds.push(held.reservation.unwrap().id);
     }
-    ledger.release(holds[0], now).await.unwrap();
+    ledger.release(holds[0], &plans, now).await.unwrap();
     settle(&ledger, &plans, holds[1], &report("zoe", None, 3, now), now).await.unwrap();
     // The third stays open.
     ledger.close(now).unwrap();

@@ -51,8 +51,8 @@ fn from_folder(args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let store = Arc::new(SledStore::inspect(&args.place.data)?);
     let mut events = Events::new(store, args.selection.span());
     while let Some(page) = events.page()? {
-        for event in &page {
-            args.selection.format.write(out, event)?;
+        for (id, fact) in &page {
+            args.selection.format.write(out, *id, fact)?;
         }
     }
     Ok(())

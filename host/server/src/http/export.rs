@@ -72,8 +72,8 @@ pub async fn export(service: App, uri: Uri) -> Result<Response, Problem> {
 fn lines(events: &mut Events, format: Format) -> Result<Option<Bytes>, BoxError> {
     let Some(page) = events.page()? else { return Ok(None) };
     let mut lines = Vec::new();
-    for event in &page {
-        format.write(&mut lines, event)?;
+    for (id, fact) in &page {
+        format.write(&mut lines, *id, fact)?;
     }
     Ok(Some(lines.into()))
 }

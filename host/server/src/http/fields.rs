@@ -70,6 +70,23 @@ impl<'de> Deserialize<'de> for Quantities {
     }
 }
 
+/// Changes of quantities, each more or less.
+#[derive(Debug)]
+pub struct Changes(pub Vec<(QuantityName, i64)>);
+
+impl<'de> Deserialize<'de> for Changes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries =
+            Entries::<QuantityName, i64> { max: QUANTITIES_MAX, kind: Default::default() };
+        let mut changes = deserializer.deserialize_map(entries)?;
+        changes.sort_unstable();
+        match changes.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(D::Error::custom(UsageError::Twice(pair[0].0.clone()))),
+            None => Ok(Self(changes)),
+        }
+    }
+}
+
 /// Short texts by short names.
 #[derive(Debug, Default)]
 pub struct ShortTexts(pub Metadata);

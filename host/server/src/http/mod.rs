@@ -66,6 +66,7 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/v1/reservations/{id}", get(reservations::show).delete(reservations::release))
         .route("/v1/reservations/{id}/settle", post(reservations::settle))
         .route("/v1/usage", post(usage::record).get(usage::find))
+        .route("/v1/usage/corrections", post(usage::corrections::correct))
         .route("/v1/quote", post(quote::quote))
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))

@@ -154,6 +154,12 @@ fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
         LedgerError::Contradiction => {
             (StatusCode::CONFLICT, "contradiction", "Recorded before with other content")
         }
+        LedgerError::UnknownEvent => {
+            (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
+        }
+        LedgerError::CorrectedMeanwhile => {
+            (StatusCode::CONFLICT, "corrected-meanwhile", "The event was corrected meanwhile")
+        }
         LedgerError::KeyUnderWay => {
             (StatusCode::CONFLICT, "key-under-way", "The request is still under way")
         }

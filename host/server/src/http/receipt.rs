@@ -4,10 +4,10 @@ use std::ops::Not;
 
 use serde::{Serialize, Serializer};
 use tollgate_domain::{
-    Amount, Charge, EndpointName, Metadata, ModelId, PeriodId, ProviderId, QuantityName,
+    Amount, Charge, EndpointName, EventKey, Metadata, ModelId, PeriodId, ProviderId, QuantityName,
     SubjectPath, Timestamp, Usage, Usd,
 };
-use tollgate_ledger::Recorded;
+use tollgate_ledger::{EventId, Recorded};
 
 use super::alert::AlertView;
 
@@ -36,6 +36,10 @@ pub struct EventView<'a> {
     model: Option<&'a ModelId>,
     endpoint: Option<&'a EndpointName>,
     method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
     usage: UsageMap<'a>,
     response_time_ms: Option<u64>,
     status_code: Option<u16>,
@@ -102,6 +106,8 @@ impl<'a> EventView<'a> {
             model: report.model.as_ref(),
             endpoint: report.endpoint.as_ref(),
             method: report.method.as_deref(),
+            service_tier: report.service_tier.as_deref(),
+            region: report.region.as_deref(),
             usage: UsageMap(&report.usage),
             response_time_ms: report.response_time_ms,
             status_code: report.status_code,
@@ -124,8 +130,11 @@ impl<'a> ChargeView<'a> {
     }
 }
 
-/// The name that the caller gave the event, or else our own.
 fn event_id(recorded: &Recorded) -> String {
-    let own = recorded.event.report.key.as_ref().map(|key| key.to_string());
-    own.unwrap_or_else(|| recorded.id.to_string())
+    event_name(recorded.event.report.key.as_ref(), recorded.id)
+}
+
+/// The name that the caller gave an event, or else our own.
+pub fn event_name(key: Option<&EventKey>, id: EventId) -> String {
+    key.map_or_else(|| id.to_string(), |key| key.to_string())
 }

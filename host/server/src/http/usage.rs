@@ -1,5 +1,6 @@
 //! `/v1/usage`: use that was not reserved.
 
+pub mod corrections;
 mod ndjson;
 mod tally;
 
@@ -8,7 +9,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate_domain::SubjectPath;
 use tollgate_ledger::Turn;
@@ -20,6 +21,7 @@ use super::made::use_report;
 use super::problem::Problem;
 use super::receipt::{EventView, Receipt};
 use crate::service::UseReport;
+use corrections::CorrectionView;
 use tally::Tally;
 
 const EVENTS_MAX: usize = 1000;
@@ -29,6 +31,15 @@ const EVENTS_MAX: usize = 1000;
 struct Find {
     subject: SubjectPath,
     event_id: String,
+}
+
+/// An event as it was recorded, and what was said of it since.
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    event: EventView<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    corrections: Vec<CorrectionView<'a>>,
 }
 
 /// Takes one event, an array of them, or a line for each; a key does not go with lines.
@@ -58,7 +69,10 @@ pub async fn record(
 pub async fn find(service: App, uri: Uri) -> Result<Response, Problem> {
     let Find { subject, event_id } = query(&uri)?;
     let recorded = service.event(subject, &event_id)?;
-    Ok(Json(EventView::new(&recorded)).into_response())
+    let corrections = service.corrections(recorded.id)?;
+    let corrections = corrections.iter().map(CorrectionView::new).collect();
+    let found = Found { event: EventView::new(&recorded), corrections };
+    Ok(Json(found).into_response())
 }
 
 /// Under a key each event is remembered by its place: what was recorded is not recorded again,

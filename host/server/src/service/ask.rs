@@ -52,7 +52,8 @@ impl Service {
 
     /// Gives back what was held, unused.
     pub async fn release(&self, id: ReservationId) -> Result<(), Error> {
-        Ok(self.ledger.release(id, self.now()).await?)
+        let set = self.policy_set()?;
+        Ok(self.ledger.release(id, set.plans(), self.now()).await?)
     }
 
     /// Fills in what the caller left unstated.

@@ -5,6 +5,8 @@
 //! before its lock is taken.
 
 mod ask;
+mod billing;
+mod correct;
 mod error;
 mod price;
 mod rate;
@@ -22,6 +24,8 @@ use tollgate_engine::{Policies, PolicySet, PolicyStatus};
 use tollgate_ledger::{Once, Turn};
 
 pub use ask::Answer;
+pub use billing::Billed;
+pub use correct::{Amended, CorrectionAsk};
 pub use error::Error;
 pub use price::PriceQuestion;
 pub use rate::{Made, Used};

@@ -92,6 +92,8 @@ pub(super) fn report(rated: Rated, made: Made, occurred_at: Timestamp, revision:
         model: call.model,
         endpoint: call.endpoint,
         method: None,
+        service_tier: call.service_tier,
+        region: call.region,
         usage: call.usage,
         cost,
         cost_given: made.cost.is_some(),

@@ -14,7 +14,7 @@ mod overlay;
 mod rows;
 mod verify;
 
-use std::collections::{BTreeMap, HashMap, hash_map};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::path::Path;
@@ -25,12 +25,15 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use self::block::Entry;
-use self::overlay::{Day, Overlay, Quarter};
+use self::overlay::{Day, EventName, Overlay, Quarter, Quarters};
 use self::rows::{Key, Rows};
 pub use self::verify::{Difference, Verification};
-use super::{AccountChange, Change, Conflict, Forget, Marked, Store, StoreError, Unit, Version};
+use super::{
+    AccountChange, Change, Conflict, Fact, Forget, Marked, Store, StoreError, Unit, Version,
+};
 use crate::account::Account;
-use crate::event::{Event, EventId, Fingerprint};
+use crate::billing::BillingEntry;
+use crate::event::{EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
 
@@ -133,25 +136,27 @@ impl SledStore {
                 None => self.rows.account(&subject)?.unwrap_or_default(),
             };
             if as_of < id.block {
+                let before = account.due_at(&subject);
                 let mut account = Arc::unwrap_or_clone(account);
-                account.replay(&subject, &entry.change).map_err(|overflow| {
+                account.replay(&subject, entry.at, &entry.change).map_err(|overflow| {
                     StoreError(format!("block {} of {subject}: {overflow}", id.block))
                 })?;
+                let due_at = account.due_at(&subject).filter(|at| before != Some(*at));
                 let account = Arc::new(account);
-                accounts.push(AccountChange { subject, read_at: version, account });
+                accounts.push(AccountChange { subject, read_at: version, account, due_at });
             }
         }
         overlay.absorb(id, &accounts, &entry.change);
         overlay.mark(entry.mark, entry.at, id);
-        let Some(event) = entry.change.event() else { return Ok(()) };
-        for subject in event.report.subject.levels() {
-            let day = Quarter::of(event.report.occurred_at).day();
+        let Some(fact) = entry.change.fact() else { return Ok(()) };
+        for subject in fact.subject().levels() {
+            let day = Quarter::of(fact.occurred_at()).day();
             let as_of = match condensed_days.entry((subject.clone(), day)) {
                 hash_map::Entry::Occupied(known) => *known.get(),
                 hash_map::Entry::Vacant(new) => *new.insert(self.rows.day_as_of(&subject, day)?),
             };
             if as_of < id.block {
-                overlay.add_to_day(subject, event);
+                overlay.add_to_day(subject, &fact);
             }
         }
         Ok(())
@@ -179,9 +184,9 @@ impl SledStore {
             if let Ok(id) = outcome {
                 memory.current.absorb(*id, &unit.accounts, &unit.change);
                 memory.current.mark(unit.turn.mark(), unit.at, *id);
-                if let Some(event) = unit.change.event() {
-                    let levels = event.report.subject.levels();
-                    levels.for_each(|subject| memory.current.add_to_day(subject, event));
+                if let Some(fact) = unit.change.fact() {
+                    let levels = fact.subject().levels();
+                    levels.for_each(|subject| memory.current.add_to_day(subject, &fact));
                 }
                 memory.last_instant = memory.last_instant.max(unit.at);
             }
@@ -207,6 +212,14 @@ impl SledStore {
         }
         versions.extend(unit.accounts.iter().map(|change| (&change.subject, change.read_at + 1)));
         Ok(true)
+    }
+
+    /// What a caller gave this name.
+    fn named(&self, name: &EventName) -> Result<Option<EventId>, StoreError> {
+        if let Some(found) = self.memory.read().overlays().find_map(|o| o.event(name)) {
+            return Ok(Some(found));
+        }
+        self.rows.get(&Key::event_name(name))
     }
 
     /// Writes what the blocks add up to as rows, so that they need not be replayed.
@@ -250,12 +263,11 @@ impl Store for SledStore {
 
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
         let (first, end) = (Quarter::of(span.start), span.end.map(Quarter::of));
-        let mut table = Table::default();
-        let mut add = |quarter: Quarter, used: &Table| {
-            if quarter < first || end.is_some_and(|end| quarter >= end) {
-                return Ok(());
-            }
-            table.add_all(used).map_err(|overflow| StoreError(overflow.to_string()))
+        let within = |quarter: Quarter| quarter >= first && end.is_none_or(|end| quarter < end);
+        let (mut added, mut taken) = (Table::default(), Table::default());
+        let add = |table: &mut Table, quarters: &Quarters| {
+            let mut quarters = quarters.iter().filter(|(quarter, _)| within(**quarter));
+            quarters.try_for_each(|(_, used)| table.add_all(used))
         };
         // The lock keeps what is being condensed from being forgotten, and so from being missed;
         // a day's row tells whether it is in there already.
@@ -264,16 +276,18 @@ impl Store for SledStore {
         for day in self.rows.days(subject, first.day(), end.map(Quarter::last_day_before)) {
             let (day, as_of, quarters) = day?;
             as_of_day.insert(day, as_of);
-            quarters.iter().try_for_each(|(quarter, used)| add(*quarter, used))?;
+            add(&mut added, &quarters)?;
         }
         for overlay in memory.overlays() {
-            for (day, quarters) in overlay.days(subject) {
+            for (day, used) in overlay.days(subject) {
                 if as_of_day.get(&day).is_none_or(|as_of| *as_of < overlay.last_block()) {
-                    quarters.iter().try_for_each(|(quarter, used)| add(*quarter, used))?;
+                    add(&mut added, &used.added)?;
+                    add(&mut taken, &used.taken)?;
                 }
             }
         }
-        Ok(table)
+        added.take_all(&taken)?;
+        Ok(added)
     }
 
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError> {
@@ -309,13 +323,13 @@ impl Store for SledStore {
         1..self.writer.lock().next_block
     }
 
-    fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError> {
+    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
         let entries = self.rows.block(block)?;
         let entries = entries.ok_or_else(|| StoreError(format!("block {block} is missing")))?;
-        let events = (0..).zip(&entries).filter_map(|(index, entry)| {
-            Some((EventId { block, index }, entry.change.event()?.clone()))
-        });
-        Ok(events.collect())
+        let facts = (0..)
+            .zip(&entries)
+            .filter_map(|(index, entry)| Some((EventId { block, index }, entry.change.fact()?)));
+        Ok(facts.collect())
     }
 
     fn event_by_key(
@@ -323,11 +337,54 @@ impl Store for SledStore {
         subject: &SubjectPath,
         key: &EventKey,
     ) -> Result<Option<EventId>, StoreError> {
-        let name = overlay::event_name(subject, key);
-        if let Some(found) = self.memory.read().overlays().find_map(|o| o.event(&name)) {
-            return Ok(Some(found));
+        self.named(&overlay::event_name(subject, key))
+    }
+
+    fn corrections_of(&self, event: EventId) -> Result<Vec<EventId>, StoreError> {
+        let mut found = BTreeSet::new();
+        for overlay in self.memory.read().overlays() {
+            found.extend(overlay.corrections.get(&event).into_iter().flatten());
         }
-        self.rows.get(&Key::event_name(&name))
+        // What leaves memory was written before: looking there second finds it.
+        found.extend(self.rows.corrections(event)?);
+        Ok(found.into_iter().collect())
+    }
+
+    fn correction_by_key(
+        &self,
+        subject: &SubjectPath,
+        key: &EventKey,
+    ) -> Result<Option<EventId>, StoreError> {
+        self.named(&overlay::correction_name(subject, key))
+    }
+
+    fn billing_history(&self, subject: &SubjectId) -> Result<Vec<Arc<BillingEntry>>, StoreError> {
+        let mut found = BTreeMap::new();
+        for overlay in self.memory.read().overlays() {
+            found.extend(overlay.history_of(subject).map(|entry| (entry.end, entry.clone())));
+        }
+        found.extend(self.rows.history(subject)?);
+        Ok(found.into_values().collect())
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, SubjectId)>, StoreError> {
+        let mut due: BTreeSet<_> = self.rows.due(now, limit)?.into_iter().collect();
+        for overlay in self.memory.read().overlays() {
+            let overdue = overlay.due.iter().take_while(|(at, _)| *at <= now).take(limit);
+            due.extend(overdue.cloned());
+        }
+        Ok(due.into_iter().take(limit).collect())
+    }
+
+    fn forget_due(&self, due: &[(Timestamp, SubjectId)]) -> Result<(), StoreError> {
+        // No round of maintenance writes meanwhile what is forgotten here.
+        let _unchanged = self.maintenance.lock();
+        let mut memory = self.memory.write();
+        for at in due {
+            memory.current.due.remove(at);
+        }
+        drop(memory);
+        self.rows.forget_due(due)
     }
 
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError> {

@@ -1,6 +1,6 @@
 //! What the latest blocks add up to, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use tollgate_domain::{EventKey, RootId, SubjectId, SubjectPath, Timestamp};
 
 use crate::account::Account;
-use crate::event::{Event, EventId, Fingerprint};
+use crate::billing::BillingEntry;
+use crate::event::{EventId, Fingerprint};
 use crate::reservation::{Reservation, ReservationId};
-use crate::store::{AccountChange, Change, Mark, Marked, Version};
+use crate::store::{AccountChange, Change, Fact, Mark, Marked, StoreError, Version};
 use crate::totals::{Table, Totals};
 
 const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
@@ -26,17 +27,31 @@ pub type Day = i64;
 /// What was used in the quarters of a day.
 pub type Quarters = BTreeMap<Quarter, Table>;
 
-/// The hash of a subject and its caller's name for an event.
+/// What was used in a day's quarters, and what corrections say was not: sums of both, since the
+/// one may lie in an earlier overlay than the other.
+#[derive(Clone, Debug, Default)]
+pub struct Used {
+    pub added: Quarters,
+    pub taken: Quarters,
+}
+
+/// The hash of a subject and its caller's name for an event, or for a correction.
 pub type EventName = [u8; 16];
 
 #[derive(Default)]
 pub struct Overlay {
     last_block: u64,
     pub accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
-    pub days: HashMap<SubjectId, BTreeMap<Day, Quarters>>,
+    pub days: HashMap<SubjectId, BTreeMap<Day, Used>>,
     /// By the hash of their root.
     pub reservations: BTreeMap<([u8; 4], ReservationId), Arc<Reservation>>,
     pub events: HashMap<EventName, EventId>,
+    /// The corrections of each event, new ones only.
+    pub corrections: HashMap<EventId, Vec<EventId>>,
+    /// By the level and the end of the period.
+    pub history: BTreeMap<(SubjectId, Timestamp), Arc<BillingEntry>>,
+    /// When levels' billing periods are due to be closed, where that has changed.
+    pub due: BTreeSet<(Timestamp, SubjectId)>,
     /// By their keys and parts.
     pub marks: BTreeMap<(Fingerprint, u32), Marked>,
 }
@@ -64,9 +79,18 @@ impl Quarter {
 }
 
 pub fn event_name(subject: &SubjectPath, key: &EventKey) -> EventName {
+    name(subject, 0, key)
+}
+
+pub fn correction_name(subject: &SubjectPath, key: &EventKey) -> EventName {
+    name(subject, 1, key)
+}
+
+/// Subjects contain no control characters: what `kind` of thing it names keeps names apart.
+fn name(subject: &SubjectPath, kind: u8, key: &EventKey) -> EventName {
     let digest = Sha256::new()
         .chain_update(subject.as_str())
-        .chain_update([0])
+        .chain_update([kind])
         .chain_update(key.as_str())
         .finalize();
     let mut name = EventName::default();
@@ -74,12 +98,26 @@ pub fn event_name(subject: &SubjectPath, key: &EventKey) -> EventName {
     name
 }
 
+impl Used {
+    /// Brings a day's quarters to what they are with this.
+    pub fn apply(&self, quarters: &mut Quarters) -> Result<(), StoreError> {
+        for (quarter, added) in &self.added {
+            quarters.entry(*quarter).or_default().add_all(added)?;
+        }
+        for (quarter, taken) in &self.taken {
+            quarters.entry(*quarter).or_default().take_all(taken)?;
+        }
+        Ok(())
+    }
+}
+
 impl Overlay {
     /// Takes in a committed unit, save for its days: `accounts` are its new states.
     pub fn absorb(&mut self, id: EventId, accounts: &[AccountChange], change: &Change) {
         self.last_block = id.block;
-        for AccountChange { subject, read_at, account } in accounts {
+        for AccountChange { subject, read_at, account, due_at } in accounts {
             self.accounts.insert(subject.clone(), (read_at + 1, account.clone()));
+            self.due.extend(due_at.map(|at| (at, subject.clone())));
         }
         if let Some(reservation) = change.reservation(id) {
             let key = (reservation.id.root_part(), reservation.id);
@@ -90,6 +128,14 @@ impl Overlay {
         {
             self.events.insert(event_name(&event.report.subject, key), id);
         }
+        if let Some(correction) = change.correction() {
+            let amendment = &correction.amendment;
+            self.events.insert(correction_name(&correction.subject, &amendment.key), id);
+            self.corrections.entry(amendment.corrects).or_default().push(id);
+        }
+        if let Change::Closed { subject, entry } = change {
+            self.history.insert((subject.clone(), entry.end), entry.clone());
+        }
     }
 
     /// Takes in the mark of a committed unit, if it has one.
@@ -99,14 +145,23 @@ impl Overlay {
         }
     }
 
-    /// Adds an event to the day of one of its levels.
-    pub fn add_to_day(&mut self, subject: SubjectId, event: &Event) {
-        let report = &event.report;
-        let quarter = Quarter::of(report.occurred_at);
+    /// Adds a fact to the day of one of its levels.
+    pub fn add_to_day(&mut self, subject: SubjectId, fact: &Fact) {
+        let quarter = Quarter::of(fact.occurred_at());
         let day = self.days.entry(subject).or_default().entry(quarter.day()).or_default();
-        let table = day.entry(quarter).or_default();
-        // No larger than the account's own sum, which was checked before the commit.
-        let _ = table.add(&report.provider, report.model.as_ref(), &Totals::of_event(event));
+        let add = |quarters: &mut Quarters, totals: &Totals| {
+            // No larger than the account's own sum, which was checked before the commit.
+            let table = quarters.entry(quarter).or_default();
+            let _ = table.add(fact.provider(), fact.model(), totals);
+        };
+        match fact {
+            Fact::Event(event) => add(&mut day.added, &Totals::of_event(event)),
+            Fact::Correction(correction) => {
+                let [before, after] = correction.totals();
+                add(&mut day.added, &after);
+                add(&mut day.taken, &before);
+            }
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -121,8 +176,8 @@ impl Overlay {
         self.accounts.get(subject).cloned()
     }
 
-    pub fn days(&self, subject: &SubjectId) -> impl Iterator<Item = (Day, &Quarters)> {
-        self.days.get(subject).into_iter().flatten().map(|(day, quarters)| (*day, quarters))
+    pub fn days(&self, subject: &SubjectId) -> impl Iterator<Item = (Day, &Used)> {
+        self.days.get(subject).into_iter().flatten().map(|(day, used)| (*day, used))
     }
 
     pub fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>> {
@@ -134,6 +189,12 @@ impl Overlay {
         let hash = ReservationId::root_hash(root);
         let (first, last) = (ReservationId::FIRST, ReservationId::LAST);
         self.reservations.range((hash, first)..=(hash, last)).map(|(_, reservation)| reservation)
+    }
+
+    pub fn history_of(&self, subject: &SubjectId) -> impl Iterator<Item = &Arc<BillingEntry>> {
+        let first = (subject.clone(), Timestamp::from_micros(i64::MIN));
+        let last = (subject.clone(), Timestamp::from_micros(i64::MAX));
+        self.history.range(first..=last).map(|(_, entry)| entry)
     }
 
     pub fn marked(&self, key: &Fingerprint) -> impl Iterator<Item = &Marked> {

@@ -5,6 +5,7 @@
 
 mod inventory;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::ops::{Range, RangeInclusive};
@@ -19,6 +20,7 @@ use tollgate_domain::{RootId, SubjectId, Timestamp};
 use super::block::{self, Entry};
 use super::overlay::{Day, EventName, Overlay, Quarter, Quarters};
 use crate::account::Account;
+use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::store::{Marked, StoreError, Version};
@@ -73,6 +75,21 @@ impl Key {
 
     pub fn event_name(name: &EventName) -> Self {
         Self::new(b'E', &[name])
+    }
+
+    /// The corrections of an event.
+    pub fn corrections(event: EventId) -> Self {
+        Self::new(b'K', &[&event.block.to_be_bytes(), &event.index.to_be_bytes()])
+    }
+
+    /// A closed billing period, by its end.
+    fn entry(subject: &SubjectId, end: Timestamp) -> Self {
+        Self::new(b'H', &[subject.as_str().as_bytes(), &[0], &in_order(end.micros())])
+    }
+
+    /// When a level's billing period is due to be closed, in the order of time.
+    pub fn due(at: Timestamp, subject: &SubjectId) -> Self {
+        Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
     }
 
     /// A reservation that has not ended, found from its root.
@@ -245,6 +262,44 @@ impl Rows {
         Ok(found)
     }
 
+    /// In the order of their commits.
+    pub fn corrections(&self, event: EventId) -> Result<Vec<EventId>, StoreError> {
+        Ok(self.get(&Key::corrections(event))?.unwrap_or_default())
+    }
+
+    /// The closed billing periods of a level, by their ends.
+    pub fn history(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<BTreeMap<Timestamp, Arc<BillingEntry>>, StoreError> {
+        let rows = self.tree.scan_prefix(Key::new(b'H', &[subject.as_str().as_bytes(), &[0]]).0);
+        let entries = rows.values().map(|row| {
+            let entry: Arc<BillingEntry> = one_part(&row?, "a billing entry")?;
+            Ok((entry.end, entry))
+        });
+        entries.collect()
+    }
+
+    /// The first levels whose billing periods are due.
+    pub fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, SubjectId)>, StoreError> {
+        let end = Timestamp::from_micros(now.micros().saturating_add(1));
+        let rows =
+            self.tree.range(Key::new(b'P', &[]).0..Key::new(b'P', &[&in_order(end.micros())]).0);
+        rows.keys().take(limit).map(|key| due_of(&key?)).collect()
+    }
+
+    pub fn forget_due(&self, due: &[(Timestamp, SubjectId)]) -> Result<(), StoreError> {
+        let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
+        for (at, subject) in due {
+            writer.remove(&Key::due(*at, subject))?;
+        }
+        writer.finish()
+    }
+
     pub fn open_reservations(
         &self,
         root: &RootId,
@@ -261,22 +316,31 @@ impl Rows {
             writer.put(&Key::account(subject), &(as_of, version, account))?;
         }
         for (subject, days) in &overlay.days {
-            for (day, added) in days {
+            for (day, used) in days {
                 let key = Key::day(subject, *day);
                 let (as_of_row, mut quarters): (u64, Quarters) =
                     self.get(&key)?.unwrap_or_default();
                 if as_of_row >= as_of {
                     continue;
                 }
-                for (quarter, used) in added {
-                    let table = quarters.entry(*quarter).or_default();
-                    table.add_all(used).map_err(|overflow| StoreError(overflow.to_string()))?;
-                }
+                used.apply(&mut quarters)?;
                 writer.put(&key, &(as_of, quarters))?;
             }
         }
         for (name, id) in &overlay.events {
             writer.put(&Key::event_name(name), id)?;
+        }
+        for (event, corrections) in &overlay.corrections {
+            let corrections = self.corrections(*event)?.into_iter().chain(corrections.clone());
+            let corrections: BTreeSet<_> = corrections.collect();
+            writer.put(&Key::corrections(*event), &corrections)?;
+        }
+        for ((subject, end), entry) in &overlay.history {
+            writer.put(&Key::entry(subject, *end), entry)?;
+        }
+        for (at, subject) in &overlay.due {
+            // The key says it all.
+            writer.put(&Key::due(*at, subject), &true)?;
         }
         for marked in overlay.marks.values() {
             writer.put(&Key::mark(marked), marked)?;
@@ -425,15 +489,31 @@ fn one_part<T: DeserializeOwned>(value: &[u8], what: &str) -> Result<T, StoreErr
     }
 }
 
-/// A day as bytes that sort like it.
-fn in_order(day: Day) -> [u8; 8] {
-    ((day as u64) ^ (1 << 63)).to_be_bytes()
+/// A number as bytes that sort like it.
+fn in_order(number: i64) -> [u8; 8] {
+    (number.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// The number that bytes begin with which sort like it.
+fn in_order_at(bytes: &[u8]) -> Option<i64> {
+    let number = u64::from_be_bytes(*bytes.first_chunk()?);
+    Some((number ^ (1 << 63)).cast_signed())
+}
+
+/// What the key of a due row says.
+fn due_of(key: &[u8]) -> Result<(Timestamp, SubjectId), StoreError> {
+    let due = || {
+        let key = key.strip_prefix(b"P")?.strip_suffix(&[0])?;
+        let (at, subject) = (in_order_at(key)?, str::from_utf8(key.get(8..)?).ok()?);
+        Some((Timestamp::from_micros(at), subject.parse().ok()?))
+    };
+    due().ok_or_else(|| unreadable("the key of a period that is due"))
 }
 
 /// The day that a key ends with.
 fn last_day(key: &[u8]) -> Result<Day, StoreError> {
-    let bytes = key.last_chunk().ok_or_else(|| unreadable("a day's key"))?;
-    Ok((u64::from_be_bytes(*bytes) ^ (1 << 63)) as Day)
+    let bytes: &[u8; 8] = key.last_chunk().ok_or_else(|| unreadable("a day's key"))?;
+    in_order_at(bytes).ok_or_else(|| unreadable("a day's key"))
 }
 
 fn block_number(key: &[u8]) -> Result<u64, StoreError> {

@@ -5,6 +5,7 @@
 //! of the code that keeps the summaries, so that the two cannot be wrong alike.
 
 mod accounts;
+mod billing;
 mod days;
 mod difference;
 mod journal;
@@ -18,6 +19,7 @@ use crate::event::EventId;
 use crate::store::Forget;
 use crate::totals::Totals;
 use accounts::Accounts;
+use billing::Billing;
 use days::Days;
 use difference::Differences;
 use journal::Journal;
@@ -51,6 +53,7 @@ impl SledStore {
         let mut journal = Journal::default();
         let mut accounts = Accounts::default();
         let mut days = Days::default();
+        let mut billing = Billing::default();
         let mut reservations = Reservations::new(may_lack.reservations_before);
         let mut names = Names::new(may_lack.keys_before);
         for block in self.rows.blocks_after(0) {
@@ -63,6 +66,7 @@ impl SledStore {
                 journal.add(&entry);
                 accounts.add(self, &entry, &mut differences);
                 days.add(&entry);
+                billing.add(self, &entry, &mut differences);
                 reservations.add(self, id, &entry, &mut differences);
                 names.add(self, id, &entry, &mut differences);
             }
@@ -71,6 +75,7 @@ impl SledStore {
         journal.compare(self, &mut differences);
         let accounts = accounts.compare(self, &mut differences);
         days.compare(self, &mut differences);
+        billing.compare(self, &mut differences);
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);
         Verification {

@@ -1,13 +1,15 @@
-//! How an exported event is written.
+//! How an exported fact is written.
 
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{SubjectPath, Timestamp};
-use tollgate_ledger::Recorded;
+use tollgate_ledger::store::Fact;
+use tollgate_ledger::{Corrected, EventId, Recorded};
 
 use crate::http::receipt::EventView;
+use crate::http::usage::corrections::CorrectionView;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -20,9 +22,9 @@ pub enum Format {
     CloudEvents,
 }
 
-/// An event in the JSON format of CloudEvents 1.0.
+/// An envelope in the JSON format of CloudEvents 1.0.
 #[derive(Serialize)]
-struct CloudEvent<'a> {
+struct CloudEvent<'a, T> {
     specversion: &'static str,
     /// Our own id: callers' names are unique only within their subjects.
     id: String,
@@ -31,31 +33,53 @@ struct CloudEvent<'a> {
     subject: &'a SubjectPath,
     time: Timestamp,
     datacontenttype: &'static str,
-    data: EventView<'a>,
+    data: T,
 }
 
 impl Format {
-    /// Writes one event, in a line of its own.
-    pub fn write(self, out: &mut impl Write, recorded: &Recorded) -> io::Result<()> {
-        let view = EventView::new(recorded);
-        match self {
-            Self::Ndjson => serde_json::to_writer(&mut *out, &view)?,
-            Self::CloudEvents => serde_json::to_writer(&mut *out, &envelope(recorded, view))?,
+    /// Writes one fact, in a line of its own.
+    pub fn write(self, out: &mut impl Write, id: EventId, fact: &Fact) -> io::Result<()> {
+        match fact {
+            Fact::Event(event) => {
+                let event = event.clone();
+                let recorded = Recorded { id, event, duplicate: false, replayed: false };
+                let view = EventView::new(&recorded);
+                self.write_view(out, id, fact, "com.tollgate.usage.recorded", view)?;
+            }
+            Fact::Correction(correction) => {
+                let correction = correction.clone();
+                let corrected = Corrected { id, correction, duplicate: false, replayed: false };
+                let view = CorrectionView::new(&corrected);
+                self.write_view(out, id, fact, "com.tollgate.usage.corrected", view)?;
+            }
         }
         out.write_all(b"\n")
     }
-}
 
-fn envelope<'a>(recorded: &'a Recorded, data: EventView<'a>) -> CloudEvent<'a> {
-    let report = &recorded.event.report;
-    CloudEvent {
-        specversion: "1.0",
-        id: recorded.id.to_string(),
-        source: "urn:tollgate:ledger",
-        r#type: "com.tollgate.usage.recorded",
-        subject: &report.subject,
-        time: report.occurred_at,
-        datacontenttype: "application/json",
-        data,
+    fn write_view(
+        self,
+        out: &mut impl Write,
+        id: EventId,
+        fact: &Fact,
+        r#type: &'static str,
+        data: impl Serialize,
+    ) -> io::Result<()> {
+        match self {
+            Self::Ndjson => serde_json::to_writer(out, &data)?,
+            Self::CloudEvents => {
+                let envelope = CloudEvent {
+                    specversion: "1.0",
+                    id: id.to_string(),
+                    source: "urn:tollgate:ledger",
+                    r#type,
+                    subject: fact.subject(),
+                    time: fact.occurred_at(),
+                    datacontenttype: "application/json",
+                    data,
+                };
+                serde_json::to_writer(out, &envelope)?;
+            }
+        }
+        Ok(())
     }
 }

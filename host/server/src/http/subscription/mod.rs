@@ -1,6 +1,7 @@
 //! `/api/subscription`: the endpoints of the seed document, for dashboards. Money is a JSON
 //! number here, and errors come in an envelope of their own.
 
+mod billing;
 mod envelope;
 mod limits;
 mod plans;
@@ -27,6 +28,7 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/pricing", get(pricing::list))
         .route("/user/{user_id}/subscription", get(subscriptions::show).put(subscriptions::change))
         .route("/usage/{user_id}", get(usage::show))
+        .route("/billing-history/{user_id}", get(billing::show))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
 }

@@ -9,11 +9,11 @@ use tollgate_domain::{SubjectId, Subscription, Timestamp, Window};
 
 use super::difference::Differences;
 use crate::account::Account;
-use crate::event::{Event, Raised};
+use crate::event::Raised;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
-use crate::store::{Change, Store, Version};
-use crate::totals::{Table, Totals};
+use crate::store::{Change, Fact, Store, Version};
+use crate::totals::{Overflow, Table, Totals};
 
 #[derive(Default)]
 pub struct Accounts(HashMap<SubjectId, Level>);
@@ -47,7 +47,7 @@ impl Accounts {
                 Change::Subscribed { subscription, .. } => {
                     level.subscription = Some(subscription.clone());
                 }
-                change => change.event().into_iter().for_each(|event| level.add(&subject, event)),
+                change => change.fact().into_iter().for_each(|fact| level.add(&subject, &fact)),
             }
         }
     }
@@ -83,19 +83,21 @@ impl Level {
         }
     }
 
-    fn add(&mut self, own: &SubjectId, event: &Event) {
-        let report = &event.report;
-        let totals = Totals::of_event(event);
+    fn add(&mut self, own: &SubjectId, fact: &Fact) {
         let windows = self.stored.iter().flat_map(|(_, account)| account.windows());
         for ((_, span, _), sum) in windows.zip(&mut self.sums) {
-            if span.contains(report.occurred_at) {
+            if span.contains(fact.occurred_at()) {
                 // A use that could not be counted was refused; if this one cannot be, the sum
                 // differs from what is stored.
-                let _ = sum.add(&report.provider, report.model.as_ref(), &totals);
+                let _ = add(sum, fact);
             }
         }
         self.raised.retain(|raised| is_open(raised, self.touched_at));
-        self.raised.extend(event.raised.iter().filter(|r| r.alert.subject == *own).cloned());
+        let raised = match fact {
+            Fact::Event(event) => &event.raised,
+            Fact::Correction(correction) => &correction.raised,
+        };
+        self.raised.extend(raised.iter().filter(|r| r.alert.subject == *own).cloned());
     }
 
     fn compare(&self, subject: &SubjectId, differences: &mut Differences) {
@@ -126,6 +128,19 @@ impl Level {
         if expected != found {
             let [expected, found] = [expected, found].map(|alerts| alerts.join(", "));
             differences.push(Some(subject), "the alerts", expected, found);
+        }
+    }
+}
+
+/// Adds what a fact counts to a sum.
+pub fn add(sum: &mut Table, fact: &Fact) -> Result<(), Overflow> {
+    let (provider, model) = (fact.provider(), fact.model());
+    match fact {
+        Fact::Event(event) => sum.add(provider, model, &Totals::of_event(event)),
+        Fact::Correction(correction) => {
+            let [before, after] = correction.totals();
+            sum.add(provider, model, &after)?;
+            sum.take(provider, model, &before)
         }
     }
 }

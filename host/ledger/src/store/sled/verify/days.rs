@@ -6,12 +6,12 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use tollgate_domain::{ModelId, ProviderId, SubjectId};
 
+use super::accounts;
 use super::difference::{Differences, NAMED_MAX, numbers};
-use crate::event::Event;
-use crate::store::StoreError;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::sled::overlay::{Day, Quarter, Quarters};
+use crate::store::{Fact, StoreError};
 use crate::totals::{Table, Totals};
 
 /// What was used on each day of each level, weighed: a day's quarter-hours for every provider and
@@ -27,11 +27,18 @@ type Wrong = BTreeMap<(SubjectId, Day), Quarters>;
 
 impl Days {
     pub fn add(&mut self, entry: &Entry) {
-        let Some(event) = entry.change.event() else { return };
-        let (report, quarter) = (&event.report, Quarter::of(event.report.occurred_at));
-        let model = report.model.as_ref();
-        let weight = self.scales.weigh(quarter, &report.provider, model, &Totals::of_event(event));
-        for subject in report.subject.levels() {
+        let Some(fact) = entry.change.fact() else { return };
+        let quarter = Quarter::of(fact.occurred_at());
+        let weigh =
+            |totals: &Totals| self.scales.weigh(quarter, fact.provider(), fact.model(), totals);
+        let weight = match &fact {
+            Fact::Event(event) => weigh(&Totals::of_event(event)),
+            Fact::Correction(correction) => {
+                let [before, after] = correction.totals();
+                weigh(&after).wrapping_sub(weigh(&before))
+            }
+        };
+        for subject in fact.subject().levels() {
             let sum = self.weights.entry((subject, quarter.day())).or_default();
             *sum = sum.wrapping_add(weight);
         }
@@ -71,7 +78,7 @@ fn name(store: &SledStore, mut wrong: Wrong, differences: &mut Differences) {
     for block in store.rows.blocks_after(0) {
         let Ok((_, entries)) = block else { break };
         for entry in entries.unwrap_or_default() {
-            entry.change.event().into_iter().for_each(|event| add(&mut wrong, event));
+            entry.change.fact().into_iter().for_each(|fact| add(&mut wrong, &fact));
         }
     }
     let nothing = Table::default();
@@ -87,13 +94,12 @@ fn name(store: &SledStore, mut wrong: Wrong, differences: &mut Differences) {
     }
 }
 
-fn add(wrong: &mut Wrong, event: &Event) {
-    let (report, quarter) = (&event.report, Quarter::of(event.report.occurred_at));
-    for subject in report.subject.levels() {
+fn add(wrong: &mut Wrong, fact: &Fact) {
+    let quarter = Quarter::of(fact.occurred_at());
+    for subject in fact.subject().levels() {
         if let Some(quarters) = wrong.get_mut(&(subject, quarter.day())) {
-            let table = quarters.entry(quarter).or_default();
             // A sum that cannot be counted differs from what is stored.
-            let _ = table.add(&report.provider, report.model.as_ref(), &Totals::of_event(event));
+            let _ = accounts::add(quarters.entry(quarter).or_default(), fact);
         }
     }
 }
@@ -104,10 +110,7 @@ fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, 
     let memory = store.memory.read();
     for overlay in memory.overlays().filter(|overlay| overlay.last_block() > as_of) {
         for (_, used) in overlay.days(subject).filter(|(of, _)| *of == day) {
-            for (quarter, used) in used {
-                let sum = quarters.entry(*quarter).or_default();
-                sum.add_all(used).map_err(|overflow| StoreError(overflow.to_string()))?;
-            }
+            used.apply(&mut quarters)?;
         }
     }
     Ok(quarters)

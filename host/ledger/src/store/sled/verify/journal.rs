@@ -3,9 +3,9 @@
 use tollgate_domain::Timestamp;
 
 use super::difference::Differences;
-use crate::store::Store;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
+use crate::store::{Fact, Store};
 use crate::totals::Totals;
 
 #[derive(Default)]
@@ -30,11 +30,16 @@ impl Journal {
 
     pub fn add(&mut self, entry: &Entry) {
         self.last_instant = self.last_instant.max(Some(entry.at));
-        if let Some(event) = entry.change.event() {
-            // Across all accounts, tokens or time may be more than can be counted; that is
-            // nobody's account.
-            let _ = self.totals.add(&Totals::of_event(event));
-        }
+        // Across all accounts, tokens or time may be more than can be counted; that is nobody's
+        // account.
+        let _ = match entry.change.fact() {
+            Some(Fact::Event(event)) => self.totals.add(&Totals::of_event(&event)),
+            Some(Fact::Correction(correction)) => {
+                let [before, after] = correction.totals();
+                self.totals.add(&after).and_then(|()| self.totals.take(&before))
+            }
+            None => Ok(()),
+        };
     }
 
     pub fn compare(&self, store: &SledStore, differences: &mut Differences) {

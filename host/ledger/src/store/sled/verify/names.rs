@@ -1,18 +1,19 @@
 //! What finds units again: callers' names for events, and the marks of idempotency keys.
 
-use tollgate_domain::Timestamp;
+use tollgate_domain::{SubjectPath, Timestamp};
 
 use super::difference::Differences;
+use crate::correction::Correction;
 use crate::event::EventId;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::sled::rows::Key;
-use crate::store::{Marked, Store, StoreError};
+use crate::store::{Fact, Marked, Store, StoreError};
 
 pub struct Names {
     /// Marks of units decided earlier may be forgotten.
     marks_since: Timestamp,
-    /// How many events have names. Each is compared as it comes: they need not be kept.
+    /// How many events and corrections have names. Each is compared as it comes: they need not be kept.
     named: u64,
 }
 
@@ -28,18 +29,31 @@ impl Names {
         entry: &Entry,
         differences: &mut Differences,
     ) {
-        let report = entry.change.event().map(|event| &event.report);
-        if let Some(report) = report
-            && let Some(key) = &report.key
-        {
-            self.named += 1;
-            let (subject, row) = (Some(&report.subject), format!("the event's name {key}"));
-            let found = store.event_by_key(&report.subject, key);
-            match differences.readable_of(subject, &row, found) {
-                Some(Some(found)) if found != id => differences.push(subject, &row, id, found),
-                Some(None) => differences.push(subject, &row, id, "none"),
-                Some(Some(_)) | None => {}
+        match entry.change.fact() {
+            Some(Fact::Event(event)) => {
+                if let Some(key) = &event.report.key {
+                    let (subject, row) = (&event.report.subject, format!("the event's name {key}"));
+                    let found = store.event_by_key(subject, key);
+                    self.compare_name(subject, &row, id, found, differences);
+                }
             }
+            Some(Fact::Correction(correction)) => {
+                let Correction { amendment, subject, .. } = &*correction;
+                let row = format!("the correction's name {}", amendment.key);
+                let found = store.correction_by_key(subject, &amendment.key);
+                self.compare_name(subject, &row, id, found, differences);
+                let row = format!("the corrections of {}", amendment.corrects);
+                let found = differences.readable(&row, store.corrections_of(amendment.corrects));
+                if found.is_some_and(|found| !found.contains(&id)) {
+                    differences.push(
+                        Some(subject),
+                        &row,
+                        format_args!("{id} among them"),
+                        "others",
+                    );
+                }
+            }
+            None => {}
         }
         if let Some(mark) = entry.mark
             && entry.at >= self.marks_since
@@ -51,6 +65,22 @@ impl Names {
             if found.is_some_and(|found| !found.contains(&expected)) {
                 differences.push(None, &row, "one", "none");
             }
+        }
+    }
+
+    fn compare_name(
+        &mut self,
+        subject: &SubjectPath,
+        row: &str,
+        id: EventId,
+        found: Result<Option<EventId>, StoreError>,
+        differences: &mut Differences,
+    ) {
+        self.named += 1;
+        match differences.readable_of(Some(subject), row, found) {
+            Some(Some(found)) if found != id => differences.push(Some(subject), row, id, found),
+            Some(None) => differences.push(Some(subject), row, id, "none"),
+            Some(Some(_)) | None => {}
         }
     }
 

@@ -1,0 +1,72 @@
+//! `/api/subscription/billing-history/{user_id}`: what was billed, the newest first.
+
+use axum::response::Response;
+use serde::Serialize;
+use tollgate_domain::{PeriodId, Timestamp, Usd};
+
+use super::envelope::{Exception, answer};
+use super::user::User;
+use crate::http::App;
+use crate::http::money::Exact;
+use crate::service::Billed;
+
+#[derive(Serialize)]
+struct History<'a> {
+    history: Vec<EntryView<'a>>,
+    total: usize,
+}
+
+/// Lines are in whole cents, and the total adds them up; what was used is told exactly besides.
+#[derive(Serialize)]
+struct EntryView<'a> {
+    billing_period: &'a PeriodId,
+    period_start: Timestamp,
+    period_end: Timestamp,
+    plan_name: Option<&'a str>,
+    subscription_fee: Exact<Usd>,
+    usage_cost: Exact<Usd>,
+    adjustments: Exact<Usd>,
+    total: Exact<Usd>,
+    exact_usage_cost: Exact<Usd>,
+    exact_adjustments: Exact<Usd>,
+    total_calls: u64,
+    total_tokens: u64,
+    status: &'static str,
+    closed_at: Timestamp,
+}
+
+pub async fn show(service: App, user: User) -> Response {
+    let history = async { Ok(service.billing_history(user.subject()?).await?) };
+    let history = history.await;
+    let view = history.as_ref().map(|history| History::new(history));
+    answer(&service, Exception::Subscription, Some(&user), view)
+}
+
+impl<'a> History<'a> {
+    fn new(billed: &'a [Billed]) -> Self {
+        let history = billed.iter().map(EntryView::new).collect();
+        Self { history, total: billed.len() }
+    }
+}
+
+impl<'a> EntryView<'a> {
+    fn new(billed: &'a Billed) -> Self {
+        let Billed { entry, invoice } = billed;
+        Self {
+            billing_period: &entry.period,
+            period_start: entry.start,
+            period_end: entry.end,
+            plan_name: entry.plan_name.as_deref().or(entry.plan.as_ref().map(|id| id.as_str())),
+            subscription_fee: Exact(invoice.subscription_fee),
+            usage_cost: Exact(invoice.usage_cost),
+            adjustments: Exact(invoice.adjustments),
+            total: Exact(invoice.total),
+            exact_usage_cost: Exact(entry.usage_cost),
+            exact_adjustments: Exact(entry.adjustments),
+            total_calls: entry.calls,
+            total_tokens: entry.tokens,
+            status: "closed",
+            closed_at: entry.end,
+        }
+    }
+}
