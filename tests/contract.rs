@@ -16,6 +16,8 @@ mod problems;
 mod rate_limit_headers;
 /// `POST /v1/usage`.
 mod record;
+/// `GET /v1/refusals`.
+mod refusals;
 /// `/v1/reservations`.
 mod reservations;
 /// Paths of subjects, with quotas on several levels.

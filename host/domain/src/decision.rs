@@ -25,14 +25,14 @@ pub mod reason {
 }
 
 /// Where a call stands on every level of its path, at one instant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub at: Timestamp,
     /// The widest first.
     pub levels: Vec<LevelState>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelState {
     pub subject: SubjectId,
     pub calendar: Calendar,
@@ -130,7 +130,7 @@ pub struct Decision {
 }
 
 /// Why a call was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denial {
     pub reason: String,
     pub message: String,

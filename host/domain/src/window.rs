@@ -203,6 +203,9 @@ impl Calendar {
 }
 
 impl PeriodId {
+    /// No other sorts before it.
+    pub const FIRST: Self = Self(CompactString::const_new(""));
+
     fn new(year: i32, month: u32) -> Self {
         Self(compact_str::format_compact!("{year:04}-{month:02}"))
     }

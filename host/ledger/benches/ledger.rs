@@ -70,7 +70,8 @@ fn plans() -> PlanBook {
 
 async fn check(ledger: &Ledger<SledStore>, plans: &PlanBook) {
     let call = call("user-0", 1);
-    let ask = Ask { call: &call, cost: ExpectedCost::Known(price(1)), plans, revision: "r1" };
+    let cost = ExpectedCost::Known(price(1));
+    let ask = Ask { call: &call, asked: None, cost, plans, revision: "r1" };
     let rounds = 200_000;
     let before = Instant::now();
     for _ in 0..rounds {

@@ -177,7 +177,7 @@ impl Account {
                 self.subscribe(subscription.clone(), own, at);
             }
             Change::Closed { .. } => self.close(),
-            Change::Reserved { .. } | Change::Released(_) => {}
+            Change::Reserved { .. } | Change::Released(_) | Change::Refused(_) => {}
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod event;
 mod events;
 mod ledger;
 mod once;
+mod refusal;
 mod reservation;
 mod reserved;
 mod root;
@@ -26,9 +27,10 @@ pub use correction::{Amendment, Correction, Use};
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{
-    Ask, Corrected, Counted, Ledger, LedgerError, Period, PeriodUsage, Recorded, Reserved,
-    SubscriptionChange, forgettable,
+    Ask, Corrected, Counted, Ledger, LedgerError, Period, PeriodUsage, REFUSALS_KEPT, Recorded,
+    Reserved, SubscriptionChange, forgettable,
 };
 pub use once::{Once, Turn};
+pub use refusal::{Cause, Refusal, RefusalCounts, RefusalId};
 pub use reservation::{Outcome, Reservation, ReservationId, State};
 pub use totals::{Cell, Overflow, Table, Totals};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tollgate_domain::{Call, RootId, Timestamp, Usd};
+use tollgate_domain::{Call, RootId, Timestamp, Usage, Usd};
 
 use crate::event::{EventId, Fingerprint};
 
@@ -16,6 +16,9 @@ pub struct Reservation {
     pub id: ReservationId,
     /// Its usage is what is held.
     pub call: Call,
+    /// The usage as its caller stated it, before policies filled in the rest; `None` where that
+    /// was all of it.
+    pub asked: Option<Usage>,
     /// What is held of quotas on cost; `None` where that is not known.
     pub cost: Option<Usd>,
     pub created_at: Timestamp,

@@ -25,6 +25,8 @@ pub type Ledger = tollgate_ledger::Ledger<SledStore>;
 /// Its events, one after the other.
 pub type Events = tollgate_ledger::Events<SledStore>;
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// How long requests under way may take once the service is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -76,7 +78,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
     let store = SledStore::open(&settings.place.data)
         .with_context(|| format!("cannot open the ledger in {}", settings.place.data.display()))?;
-    Ledger::open(Arc::new(store)).context("cannot start the ledger")
+    let ledger = Ledger::open(Arc::new(store)).context("cannot start the ledger")?;
+    Ok(ledger.keeping_refusals(settings.refusals_days * DAY))
 }
 
 /// Drives the ledger's work by the clock: the next tick a second after the last has ended. A tick

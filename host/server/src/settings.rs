@@ -31,6 +31,16 @@ pub struct Settings {
     #[arg(long, env = "TOLLGATE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<HeaderValue>,
 
+    /// For how many days refusals are kept; how many there were is kept for ever
+    #[arg(
+        long,
+        env = "TOLLGATE_REFUSALS_DAYS",
+        value_name = "DAYS",
+        default_value_t = 90,
+        value_parser = clap::value_parser!(u32).range(1..=36_500)
+    )]
+    pub refusals_days: u32,
+
     /// What is logged: a level, or a filter such as `warn,tollgate=debug`
     #[arg(long, env = "TOLLGATE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

@@ -1,22 +1,27 @@
 //! Before a call: check, reserve, release.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_domain::{
-    Call, Decision, ExpectedCost, Opinion, PlanBook, RootId, Snapshot, Timestamp, decide,
+    Call, Decision, Denial, ExpectedCost, Opinion, PeriodId, PlanBook, RootId, Snapshot, SubjectId,
+    Timestamp, Usage, decide,
 };
 
 use super::{Ledger, LedgerError, Step};
 use crate::once::Turn;
+use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::root::Claim;
-use crate::store::{Store, Unit};
+use crate::store::{Change, RefusalFilter, Store, Unit};
 
 /// A question: does this call fit?
 pub struct Ask<'a> {
     /// With its usage as estimated.
     pub call: &'a Call,
+    /// The usage as its caller stated it, if that was not all of it.
+    pub asked: Option<&'a Usage>,
     pub cost: ExpectedCost,
     pub plans: &'a PlanBook,
     /// The policy revision that decides.
@@ -64,12 +69,18 @@ impl<S: Store> Ledger<S> {
             let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
             let opinion = judge(&snapshot);
             let decision = decide(snapshot, opinion);
-            if !decision.allowed() {
+            if let Some(denial) = &decision.denial {
+                let refusal = refusal(ask, decision.snapshot.clone(), denial.clone());
+                let change = Change::Refused(Arc::new(refusal));
+                let unit = Unit { at: locked.now, accounts: vec![], change, turn: Turn::default() };
+                // Nothing was granted: the answer need not wait for the note of it.
+                drop(self.committer.commit(unit, None, locked.shared.clone()));
                 return Ok(Step::Done(Reserved { decision, reservation: None, replayed: false }));
             }
             let reservation = Arc::new(Reservation {
                 id: new_id(&subject.root(), locked.now),
                 call: ask.call.clone(),
+                asked: ask.asked.cloned(),
                 cost: ask.cost.known(),
                 created_at: locked.now,
                 expires_at: locked.now.plus(time_to_live),
@@ -84,6 +95,24 @@ impl<S: Store> Ledger<S> {
             Ok(Step::Queued(Reserved { decision, reservation, replayed: false }, answer))
         });
         Ok(reserved.await?.0)
+    }
+
+    /// What was refused, the newest first.
+    pub async fn refusals(
+        &self,
+        which: &RefusalFilter,
+    ) -> Result<Vec<(RefusalId, Arc<Refusal>)>, LedgerError> {
+        self.committer.barrier().await?;
+        Ok(self.store.refusals(which)?)
+    }
+
+    /// How often a level's calls, and those beneath it, were refused, by billing period and cause.
+    pub async fn refusal_counts(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<BTreeMap<PeriodId, RefusalCounts>, LedgerError> {
+        self.committer.barrier().await?;
+        Ok(self.store.refusal_counts(subject)?)
     }
 
     /// Ends a reservation unused. Releasing twice is releasing once.
@@ -112,6 +141,19 @@ impl<S: Store> Ledger<S> {
         });
         released.await?;
         Ok(())
+    }
+}
+
+fn refusal(ask: &Ask<'_>, snapshot: Snapshot, denial: Denial) -> Refusal {
+    let calendar = snapshot.levels.get(denial.level).map(|level| level.calendar);
+    Refusal {
+        call: ask.call.clone(),
+        asked: ask.asked.cloned(),
+        cost: ask.cost.known(),
+        period: calendar.unwrap_or_default().period(snapshot.at),
+        snapshot,
+        denial,
+        revision: ask.revision.to_owned(),
     }
 }
 

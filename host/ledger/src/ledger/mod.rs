@@ -34,6 +34,9 @@ use crate::totals::Overflow;
 /// How long reservations are kept: for seven days after at most one day of being held.
 const REMEMBERED: Duration = Duration::from_secs(8 * 24 * 3600);
 
+/// How long refusals are kept unless told otherwise.
+pub const REFUSALS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// A root that nobody touched for this long leaves memory.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
@@ -49,6 +52,7 @@ pub struct Ledger<S> {
     keys: Arc<Claims>,
     /// The latest instant that anything was decided at, in microseconds.
     latest: AtomicI64,
+    refusals_kept: Duration,
 }
 
 /// Why the ledger did not do what it was asked.
@@ -100,7 +104,11 @@ struct Locked<'a> {
 
 /// What nobody will ask for again from now on.
 pub fn forgettable(now: Timestamp) -> Forget {
-    Forget { reservations_before: now.minus(REMEMBERED), keys_before: now.minus(once::REMEMBERED) }
+    Forget {
+        reservations_before: now.minus(REMEMBERED),
+        keys_before: now.minus(once::REMEMBERED),
+        refusals_before: now.minus(REFUSALS_KEPT),
+    }
 }
 
 impl<S: Store> Ledger<S> {
@@ -111,7 +119,13 @@ impl<S: Store> Ledger<S> {
             keys: Arc::default(),
             latest: AtomicI64::new(store.last_instant().micros()),
             store,
+            refusals_kept: REFUSALS_KEPT,
         })
+    }
+
+    /// Keeps refusals for so long; how many there were is kept for ever.
+    pub fn keeping_refusals(self, refusals_kept: Duration) -> Self {
+        Self { refusals_kept, ..self }
     }
 
     /// A reservation, in whatever state; `None` if it was never made, or expired more than seven
@@ -138,7 +152,7 @@ impl<S: Store> Ledger<S> {
         self.roots
             .write()
             .retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(idle_since));
-        Ok(self.store.maintain(&forgettable(now))?)
+        Ok(self.store.maintain(&self.forgettable(now))?)
     }
 
     /// Resolves once the store has failed: nothing is acknowledged any more.
@@ -149,7 +163,7 @@ impl<S: Store> Ledger<S> {
     /// Takes nothing more, and returns when everything queued is on disk. Blocks.
     pub fn close(&self, clock: Timestamp) -> Result<(), LedgerError> {
         self.committer.close();
-        Ok(self.store.maintain(&forgettable(self.now(clock)))?)
+        Ok(self.store.maintain(&self.forgettable(self.now(clock)))?)
     }
 
     /// Runs `decide` on the prepared levels of `path` until what it decides is on disk.
@@ -231,6 +245,10 @@ impl<S: Store> Ledger<S> {
     fn now(&self, clock: Timestamp) -> Timestamp {
         let latest = self.latest.fetch_max(clock.micros(), Ordering::Relaxed);
         Timestamp::from_micros(latest.max(clock.micros()))
+    }
+
+    fn forgettable(&self, now: Timestamp) -> Forget {
+        Forget { refusals_before: now.minus(self.refusals_kept), ..forgettable(now) }
     }
 
     fn known(&self, id: ReservationId, now: Timestamp) -> Result<Arc<Reservation>, LedgerError> {

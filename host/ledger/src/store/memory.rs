@@ -1,18 +1,21 @@
 //! The reference: everything in memory, nothing clever.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
-use super::{Change, Conflict, Fact, Forget, Mark, Marked, Store, StoreError, Unit, Version};
+use super::{
+    Change, Conflict, Fact, Forget, Mark, Marked, RefusalFilter, Store, StoreError, Unit, Version,
+};
 use crate::account::Account;
 use crate::billing::BillingEntry;
 use crate::correction::Correction;
 use crate::event::{Event, EventId, Fingerprint};
+use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::{Table, Totals};
 
@@ -25,10 +28,16 @@ struct State {
     units: Vec<(Timestamp, Change, Option<Mark>)>,
     accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
     reservations: HashMap<ReservationId, Arc<Reservation>>,
+    refusals: Vec<(RefusalId, Arc<Refusal>)>,
+    refused: usize,
+    refusal_counts: HashMap<SubjectId, BTreeMap<PeriodId, RefusalCounts>>,
 }
 
 impl State {
     fn commit(&mut self, unit: &Unit) -> Result<EventId, Conflict> {
+        if let Change::Refused(refusal) = &unit.change {
+            return Ok(self.refuse(refusal));
+        }
         let version = |subject| self.accounts.get(subject).map_or(0, |(version, _)| *version);
         if unit.accounts.iter().any(|change| version(&change.subject) != change.read_at) {
             return Err(Conflict);
@@ -43,6 +52,17 @@ impl State {
         }
         self.units.push((unit.at, unit.change.clone(), unit.turn.mark()));
         Ok(id)
+    }
+
+    fn refuse(&mut self, refusal: &Arc<Refusal>) -> EventId {
+        self.refused += 1;
+        let id = EventId { block: self.refused as u64, index: 0 };
+        self.refusals.push((id.into(), refusal.clone()));
+        for level in refusal.call.subject.levels() {
+            let periods = self.refusal_counts.entry(level).or_default();
+            periods.entry(refusal.period.clone()).or_default().count(refusal.cause());
+        }
+        id
     }
 
     fn corrections(&self) -> impl Iterator<Item = (EventId, &Arc<Correction>)> {
@@ -172,6 +192,22 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn refusals(
+        &self,
+        which: &RefusalFilter,
+    ) -> Result<Vec<(RefusalId, Arc<Refusal>)>, StoreError> {
+        let state = self.0.lock();
+        let found = state.refusals.iter().rev().filter(|(id, refusal)| which.takes(*id, refusal));
+        Ok(found.take(which.limit).cloned().collect())
+    }
+
+    fn refusal_counts(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<BTreeMap<PeriodId, RefusalCounts>, StoreError> {
+        Ok(self.0.lock().refusal_counts.get(subject).cloned().unwrap_or_default())
+    }
+
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError> {
         let state = self.0.lock();
         let marked = (0..).zip(&state.units).filter_map(|(block, (at, _, mark))| {
@@ -192,6 +228,7 @@ impl Store for MemoryStore {
         state
             .reservations
             .retain(|_, reservation| reservation.created_at >= forget.reservations_before);
+        state.refusals.retain(|(_, refusal)| refusal.at() >= forget.refusals_before);
         Ok(())
     }
 }

@@ -1,13 +1,14 @@
 //! What the ledger needs of a store, and nothing of the ledger's rules.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    EventKey, ModelId, ProviderId, RootId, Snapshot, Span, SubjectId, SubjectPath, Subscription,
-    Timestamp,
+    EventKey, ModelId, PeriodId, ProviderId, RootId, Snapshot, Span, SubjectId, SubjectPath,
+    Subscription, Timestamp,
 };
 
 use crate::account::Account;
@@ -15,6 +16,7 @@ use crate::billing::BillingEntry;
 use crate::correction::Correction;
 use crate::event::{Event, EventId, Fingerprint};
 use crate::once::Turn;
+use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::{Overflow, Table};
 
@@ -75,6 +77,8 @@ pub enum Change {
         subject: SubjectId,
         entry: Arc<BillingEntry>,
     },
+    /// Changes nothing, and is kept apart from the rest: not for ever.
+    Refused(Arc<Refusal>),
 }
 
 impl Change {
@@ -91,6 +95,7 @@ impl Change {
             Self::Subscribed { subject, .. } | Self::Closed { subject, .. } => {
                 vec![subject.clone()]
             }
+            Self::Refused(refusal) => refusal.call.subject.levels().collect(),
         }
     }
 
@@ -175,6 +180,32 @@ pub struct Forget {
     pub reservations_before: Timestamp,
     /// Marks of units decided earlier.
     pub keys_before: Timestamp,
+    /// What was refused earlier, save how often.
+    pub refusals_before: Timestamp,
+}
+
+/// Which refusals are asked for.
+#[derive(Clone, Debug)]
+pub struct RefusalFilter {
+    /// Of calls on this level or beneath it; `None` for all.
+    pub subject: Option<SubjectId>,
+    /// When they were refused.
+    pub span: Span,
+    /// Older than this one.
+    pub before: Option<RefusalId>,
+    /// No more than so many.
+    pub limit: usize,
+}
+
+impl RefusalFilter {
+    /// Whether it is one of them, as far as one alone can tell.
+    pub(crate) fn takes(&self, id: RefusalId, refusal: &Refusal) -> bool {
+        let on_path =
+            |subject: &SubjectId| refusal.call.subject.levels().any(|level| level == *subject);
+        self.before.is_none_or(|before| id < before)
+            && self.span.contains(refusal.at())
+            && self.subject.as_ref().is_none_or(on_path)
+    }
 }
 
 /// Somebody else changed an account since it was read: decide again.
@@ -255,6 +286,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets that these were due.
     fn forget_due(&self, due: &[(Timestamp, SubjectId)]) -> Result<(), StoreError>;
+
+    /// Refusals, the newest first.
+    fn refusals(&self, which: &RefusalFilter)
+    -> Result<Vec<(RefusalId, Arc<Refusal>)>, StoreError>;
+
+    /// How often a level's calls, and those beneath it, were refused, by billing period.
+    fn refusal_counts(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<BTreeMap<PeriodId, RefusalCounts>, StoreError>;
 
     /// The units of requests under a key, those decided at `since` or later.
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError>;

@@ -6,6 +6,7 @@
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
+//! - `refusals`: facts as well, for a while
 //! - `verify`: what is stored wrongly is named
 
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
@@ -19,5 +20,6 @@ mod corrections;
 mod exactness;
 mod model;
 mod recovery;
+mod refusals;
 mod support;
 mod verify;

@@ -114,6 +114,7 @@ struct Model {
     events: Vec<Used>,
     billed: Vec<Billed>,
     corrections: usize,
+    refused: Vec<SubjectPath>,
 }
 
 impl Model {
@@ -232,6 +233,7 @@ impl World {
             events: vec![],
             billed: vec![],
             corrections: 0,
+            refused: vec![],
         };
         Self { folder, running, model }
     }
@@ -246,6 +248,7 @@ impl World {
                 let (path, expected) = (PATHS[path], model.fits(&subject(PATHS[path]), tokens));
                 let got = reserve(ledger, &model.plans, path, tokens, lifetime, now).await;
                 assert_eq!(got.reservation.is_some(), expected, "{path} asks {tokens}: {got:?}");
+                model.refused.extend((!expected).then(|| subject(path)));
                 model.holds.extend(got.reservation.map(|hold| Hold {
                     id: hold.id,
                     path: subject(path),
@@ -331,6 +334,10 @@ impl World {
         }
         for path in PATHS {
             let level = subject(path);
+            let counts = ledger.refusal_counts(&level).await.unwrap();
+            let counted: u64 = counts.values().flat_map(|counts| counts.0.values()).sum();
+            let on_path = |path: &&SubjectPath| path.levels().any(|other| other == level);
+            assert_eq!(counted, model.refused.iter().filter(on_path).count() as u64, "{path}");
             let history = ledger.billing_history(&level, &model.plans, model.now).await.unwrap();
             for (before, after) in history.iter().zip(history.iter().skip(1)) {
                 assert!(before.end <= after.start, "{path}: {before:?} {after:?}");

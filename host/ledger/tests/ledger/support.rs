@@ -140,7 +140,8 @@ pub async fn reserve_in<S: Store>(
     now: Timestamp,
 ) -> Reserved {
     let call = call(path, tokens);
-    let ask = Ask { call: &call, cost: ExpectedCost::Known(price(tokens)), plans, revision: "r1" };
+    let cost = ExpectedCost::Known(price(tokens));
+    let ask = Ask { call: &call, asked: None, cost, plans, revision: "r1" };
     ledger.reserve(&ask, time_to_live, turn, now, |_| Default::default()).await.unwrap()
 }
 

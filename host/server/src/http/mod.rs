@@ -19,6 +19,7 @@ mod problem;
 mod quote;
 mod rate_limit;
 mod receipt;
+mod refusals;
 mod reservations;
 mod subscription;
 mod usage;
@@ -68,6 +69,7 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/v1/usage", post(usage::record).get(usage::find))
         .route("/v1/usage/corrections", post(usage::corrections::correct))
         .route("/v1/quote", post(quote::quote))
+        .route("/v1/refusals", get(refusals::list))
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))
         .route("/v1/export", get(export::export))

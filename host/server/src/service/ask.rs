@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_domain::{Call, Decision, ExpectedCost, Timestamp, Usd};
+use tollgate_domain::{Call, Decision, ExpectedCost, Timestamp, Usage, Usd};
 use tollgate_engine::PolicySet;
 use tollgate_ledger::{Ask, LedgerError, Reservation, ReservationId, Reserved, Turn};
 
@@ -21,9 +21,9 @@ pub struct Answer {
 impl Service {
     /// Whether the call would fit now.
     pub async fn check(&self, call: Call) -> Result<Answer, Error> {
-        let Question { set, call, cost, now } = self.question(call)?;
+        let Question { set, call, asked, cost, now } = self.question(call)?;
         let mut judge = set.judge();
-        let (ask, estimated_cost) = (ask(&set, &call, cost), cost.known());
+        let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         let decision = self.ledger.check(&ask, now, judged).await?;
         Ok(Answer { decision, estimated_cost, set })
@@ -39,9 +39,9 @@ impl Service {
         if let Some(first) = self.ledger.reserved_before(&turn)? {
             return Ok(first);
         }
-        let Question { set, call, cost, now } = self.question(call)?;
+        let Question { set, call, asked, cost, now } = self.question(call)?;
         let mut judge = set.judge();
-        let (ask, estimated_cost) = (ask(&set, &call, cost), cost.known());
+        let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         Ok(self.ledger.reserve(&ask, time_to_live, &turn, now, judged).await?)
     }
@@ -61,8 +61,9 @@ impl Service {
         let set = self.policy_set()?;
         let now = self.now();
         let estimate = set.estimate(&call, now)?;
-        call.usage = estimate.usage;
-        Ok(Question { set, call, cost: estimate.cost, now })
+        let stated = std::mem::replace(&mut call.usage, estimate.usage);
+        let asked = (stated != call.usage).then_some(stated);
+        Ok(Question { set, call, asked, cost: estimate.cost, now })
     }
 }
 
@@ -70,10 +71,17 @@ struct Question {
     set: Arc<PolicySet>,
     /// With its usage as estimated.
     call: Call,
+    /// What the caller stated of it, if that was not all.
+    asked: Option<Usage>,
     cost: ExpectedCost,
     now: Timestamp,
 }
 
-fn ask<'a>(set: &'a PolicySet, call: &'a Call, cost: ExpectedCost) -> Ask<'a> {
-    Ask { call, cost, plans: set.plans(), revision: set.revision() }
+fn ask<'a>(
+    set: &'a PolicySet,
+    call: &'a Call,
+    asked: Option<&'a Usage>,
+    cost: ExpectedCost,
+) -> Ask<'a> {
+    Ask { call, asked, cost, plans: set.plans(), revision: set.revision() }
 }

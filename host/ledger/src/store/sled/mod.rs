@@ -22,18 +22,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use self::block::Entry;
-use self::overlay::{Day, EventName, Overlay, Quarter, Quarters};
+use self::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
 use self::rows::{Key, Rows};
 pub use self::verify::{Difference, Verification};
 use super::{
-    AccountChange, Change, Conflict, Fact, Forget, Marked, Store, StoreError, Unit, Version,
+    AccountChange, Change, Conflict, Fact, Forget, Marked, RefusalFilter, Store, StoreError, Unit,
+    Version,
 };
 use crate::account::Account;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
+use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
 
@@ -53,7 +55,7 @@ pub struct SledStore {
 }
 
 struct Writer {
-    next_block: u64,
+    next: block::Next,
 }
 
 /// What is committed and not yet written as rows.
@@ -90,12 +92,14 @@ impl SledStore {
         damaged: impl Fn(StoreError) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
         let checkpoint = rows.checkpoint().or_else(|error| damaged(error).map(|()| None))?;
-        let (condensed, mut last_instant) = checkpoint.unwrap_or((0, Timestamp::EPOCH));
+        let (condensed, mut last_instant) =
+            checkpoint.unwrap_or((Last::default(), Timestamp::EPOCH));
+        let next = block::Next { block: condensed.block + 1, refusals: condensed.refusals + 1 };
         let mut store = Self {
             rows,
-            writer: Mutex::new(Writer { next_block: condensed + 1 }),
+            writer: Mutex::new(Writer { next }),
             memory: RwLock::new(Memory {
-                current: Overlay::default(),
+                current: Overlay::after(condensed),
                 condensing: None,
                 last_instant,
             }),
@@ -103,7 +107,7 @@ impl SledStore {
         };
         let mut replayed = 0_u64;
         let mut condensed_days = HashMap::new();
-        for block in store.rows.blocks_after(condensed) {
+        for block in store.rows.blocks_after(condensed.block) {
             let (number, entries) = block?;
             let entries = entries.or_else(|error| damaged(error).map(|()| vec![]))?;
             for (index, entry) in (0..).zip(entries) {
@@ -111,12 +115,35 @@ impl SledStore {
                 let id = EventId { block: number, index };
                 store.replay(id, &entry, &mut condensed_days).or_else(&damaged)?;
             }
-            store.writer.get_mut().next_block = number + 1;
+            store.writer.get_mut().next.block = number + 1;
             replayed += 1;
+        }
+        for block in store.rows.refusals_from(condensed.refusals + 1) {
+            let (number, entries) = block?;
+            let entries = entries.or_else(|error| damaged(error).map(|()| vec![]))?;
+            for (index, entry) in (0..).zip(entries) {
+                last_instant = last_instant.max(entry.at);
+                let id = EventId { block: number, index };
+                store.replay_refusal(id, &entry).or_else(&damaged)?;
+            }
+            store.writer.get_mut().next.refusals = number + 1;
         }
         store.memory.get_mut().last_instant = last_instant;
         tracing::info!(folder = %folder.display(), replayed, "opened the ledger");
         Ok(store)
+    }
+
+    /// Adds a refusal, save to counts that contain it already.
+    fn replay_refusal(&mut self, id: EventId, entry: &Entry) -> Result<(), StoreError> {
+        let Change::Refused(refusal) = &entry.change else { return Ok(()) };
+        let overlay = &mut self.memory.get_mut().current;
+        overlay.refuse(id, refusal);
+        for subject in refusal.call.subject.levels() {
+            if self.rows.refusal_count(&subject, &refusal.period)?.0 < id.block {
+                overlay.count_refusal(subject, refusal);
+            }
+        }
+        Ok(())
     }
 
     /// Adds an entry to what it changed, save where a row contains it already: a crash amid
@@ -166,7 +193,7 @@ impl SledStore {
     fn write(&self, units: &[Unit]) -> Result<Vec<Result<EventId, Conflict>>, StoreError> {
         let mut writer = self.writer.lock();
         let mut versions = HashMap::new();
-        let mut blocks = block::Writer::new(writer.next_block);
+        let mut blocks = block::Writer::new(writer.next);
         let mut outcomes = Vec::with_capacity(units.len());
         for unit in units {
             let outcome = match self.fits(unit, &mut versions)? {
@@ -175,20 +202,26 @@ impl SledStore {
             };
             outcomes.push(outcome);
         }
-        let (batch, next_block) = blocks.finish();
+        let (batch, next) = blocks.finish();
         self.rows.write_durably(batch)?;
-        writer.next_block = next_block;
+        writer.next = next;
 
         let mut memory = self.memory.write();
         for (unit, outcome) in units.iter().zip(&outcomes) {
             if let Ok(id) = outcome {
+                memory.last_instant = memory.last_instant.max(unit.at);
+                if let Change::Refused(refusal) = &unit.change {
+                    memory.current.refuse(*id, refusal);
+                    let levels = refusal.call.subject.levels();
+                    levels.for_each(|subject| memory.current.count_refusal(subject, refusal));
+                    continue;
+                }
                 memory.current.absorb(*id, &unit.accounts, &unit.change);
                 memory.current.mark(unit.turn.mark(), unit.at, *id);
                 if let Some(fact) = unit.change.fact() {
                     let levels = fact.subject().levels();
                     levels.for_each(|subject| memory.current.add_to_day(subject, &fact));
                 }
-                memory.last_instant = memory.last_instant.max(unit.at);
             }
         }
         Ok(outcomes)
@@ -214,6 +247,19 @@ impl SledStore {
         Ok(true)
     }
 
+    /// All blocks in which a level was refused something, the oldest first.
+    fn blocks_with_refusals_of(&self, subject: &SubjectId) -> Result<BTreeSet<u64>, StoreError> {
+        let mut found = BTreeSet::new();
+        for overlay in self.memory.read().overlays() {
+            found.extend(overlay.refusals_of(subject));
+        }
+        // What leaves memory was written before: looking there second finds it.
+        for block in self.rows.refusals_of(subject) {
+            found.insert(block?);
+        }
+        Ok(found)
+    }
+
     /// What a caller gave this name.
     fn named(&self, name: &EventName) -> Result<Option<EventId>, StoreError> {
         if let Some(found) = self.memory.read().overlays().find_map(|o| o.event(name)) {
@@ -233,7 +279,8 @@ impl SledStore {
             if memory.current.is_empty() {
                 return Ok(());
             }
-            let overlay = Arc::new(std::mem::take(&mut memory.current));
+            let next = Overlay::after(memory.current.last());
+            let overlay = Arc::new(std::mem::replace(&mut memory.current, next));
             memory.condensing = Some(overlay.clone());
             overlay
         };
@@ -280,7 +327,7 @@ impl Store for SledStore {
         }
         for overlay in memory.overlays() {
             for (day, used) in overlay.days(subject) {
-                if as_of_day.get(&day).is_none_or(|as_of| *as_of < overlay.last_block()) {
+                if as_of_day.get(&day).is_none_or(|as_of| *as_of < overlay.last().block) {
                     add(&mut added, &used.added)?;
                     add(&mut taken, &used.taken)?;
                 }
@@ -320,7 +367,7 @@ impl Store for SledStore {
     }
 
     fn blocks(&self) -> Range<u64> {
-        1..self.writer.lock().next_block
+        1..self.writer.lock().next.block
     }
 
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
@@ -387,6 +434,53 @@ impl Store for SledStore {
         self.rows.forget_due(due)
     }
 
+    fn refusals(
+        &self,
+        which: &RefusalFilter,
+    ) -> Result<Vec<(RefusalId, Arc<Refusal>)>, StoreError> {
+        let last = which.before.map_or(u64::MAX, |before| before.block);
+        let mut found = Vec::new();
+        match &which.subject {
+            None => {
+                for block in self.rows.refusals_from(0).rev() {
+                    let (number, entries) = block?;
+                    if number <= last && !take_refusals(which, number, entries?, &mut found) {
+                        break;
+                    }
+                }
+            }
+            Some(subject) => {
+                let numbers = self.blocks_with_refusals_of(subject)?;
+                for number in numbers.into_iter().rev().filter(|number| *number <= last) {
+                    // One that is not there any more was forgotten meanwhile.
+                    let Some(entries) = self.rows.refusals(number)? else { continue };
+                    if !take_refusals(which, number, entries, &mut found) {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn refusal_counts(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<BTreeMap<PeriodId, RefusalCounts>, StoreError> {
+        // The lock keeps what is being condensed from being forgotten, and so from being missed.
+        let memory = self.memory.read();
+        let mut found = self.rows.refusal_counts(subject)?;
+        for overlay in memory.overlays() {
+            for (period, added) in overlay.counts_of(subject) {
+                let (as_of, counts) = found.entry(period.clone()).or_default();
+                if *as_of < overlay.last().refusals {
+                    counts.add_all(added);
+                }
+            }
+        }
+        Ok(found.into_iter().map(|(period, (_, counts))| (period, counts)).collect())
+    }
+
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError> {
         let mut found = BTreeMap::new();
         let days = {
@@ -410,6 +504,7 @@ impl Store for SledStore {
         let mut swept_at = self.maintenance.lock();
         self.condense()?;
         self.rows.forget_marks(forget.keys_before)?;
+        self.rows.forget_refusals(forget.refusals_before)?;
         let forget_before = forget.reservations_before;
         self.rows.forget_ended(forget_before)?;
         if forget_before.since(*swept_at) >= SWEEP_EVERY {
@@ -418,4 +513,26 @@ impl Store for SledStore {
         }
         Ok(())
     }
+}
+
+/// Takes from a block what is asked for, the newest first; tells whether older blocks may have
+/// more of it.
+fn take_refusals(
+    which: &RefusalFilter,
+    block: u64,
+    entries: Vec<Entry>,
+    found: &mut Vec<(RefusalId, Arc<Refusal>)>,
+) -> bool {
+    let may_have_more = entries.iter().any(|entry| entry.at >= which.span.start);
+    let numbered: Vec<_> = (0..).zip(entries).collect();
+    for (index, entry) in numbered.into_iter().rev() {
+        let id = RefusalId { block, index };
+        if let Change::Refused(refusal) = entry.change
+            && found.len() < which.limit
+            && which.takes(id, &refusal)
+        {
+            found.push((id, refusal));
+        }
+    }
+    may_have_more && found.len() < which.limit
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tollgate_domain::{EventKey, RootId, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{EventKey, PeriodId, RootId, SubjectId, SubjectPath, Timestamp};
 
 use crate::account::Account;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
+use crate::refusal::{Refusal, RefusalCounts};
 use crate::reservation::{Reservation, ReservationId};
 use crate::store::{AccountChange, Change, Fact, Mark, Marked, StoreError, Version};
 use crate::totals::{Table, Totals};
@@ -35,12 +36,20 @@ pub struct Used {
     pub taken: Quarters,
 }
 
+/// The last blocks that something contains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    pub block: u64,
+    pub refusals: u64,
+}
+
 /// The hash of a subject and its caller's name for an event, or for a correction.
 pub type EventName = [u8; 16];
 
 #[derive(Default)]
 pub struct Overlay {
-    last_block: u64,
+    last: Last,
+    is_changed: bool,
     pub accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
     pub days: HashMap<SubjectId, BTreeMap<Day, Used>>,
     /// By the hash of their root.
@@ -52,6 +61,9 @@ pub struct Overlay {
     pub history: BTreeMap<(SubjectId, Timestamp), Arc<BillingEntry>>,
     /// When levels' billing periods are due to be closed, where that has changed.
     pub due: BTreeSet<(Timestamp, SubjectId)>,
+    /// The blocks in which levels were refused something.
+    pub refused: BTreeSet<(SubjectId, u64)>,
+    pub refusal_counts: BTreeMap<(SubjectId, PeriodId), RefusalCounts>,
     /// By their keys and parts.
     pub marks: BTreeMap<(Fingerprint, u32), Marked>,
 }
@@ -114,7 +126,8 @@ impl Used {
 impl Overlay {
     /// Takes in a committed unit, save for its days: `accounts` are its new states.
     pub fn absorb(&mut self, id: EventId, accounts: &[AccountChange], change: &Change) {
-        self.last_block = id.block;
+        self.is_changed = true;
+        self.last.block = id.block;
         for AccountChange { subject, read_at, account, due_at } in accounts {
             self.accounts.insert(subject.clone(), (read_at + 1, account.clone()));
             self.due.extend(due_at.map(|at| (at, subject.clone())));
@@ -164,12 +177,29 @@ impl Overlay {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.last_block == 0
+    /// Takes in a refusal, save for how many there were.
+    pub fn refuse(&mut self, id: EventId, refusal: &Refusal) {
+        self.is_changed = true;
+        self.last.refusals = id.block;
+        self.refused.extend(refusal.call.subject.levels().map(|level| (level, id.block)));
     }
 
-    pub fn last_block(&self) -> u64 {
-        self.last_block
+    pub fn count_refusal(&mut self, subject: SubjectId, refusal: &Refusal) {
+        let counts = self.refusal_counts.entry((subject, refusal.period.clone())).or_default();
+        counts.count(refusal.cause());
+    }
+
+    /// An empty one for what comes after these blocks.
+    pub fn after(last: Last) -> Self {
+        Self { last, ..Self::default() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        !self.is_changed
+    }
+
+    pub fn last(&self) -> Last {
+        self.last
     }
 
     pub fn account(&self, subject: &SubjectId) -> Option<(Version, Arc<Account>)> {
@@ -195,6 +225,21 @@ impl Overlay {
         let first = (subject.clone(), Timestamp::from_micros(i64::MIN));
         let last = (subject.clone(), Timestamp::from_micros(i64::MAX));
         self.history.range(first..=last).map(|(_, entry)| entry)
+    }
+
+    pub fn counts_of(
+        &self,
+        subject: &SubjectId,
+    ) -> impl Iterator<Item = (&PeriodId, &RefusalCounts)> {
+        let counts = self.refusal_counts.range((subject.clone(), PeriodId::FIRST)..);
+        let counts = counts.take_while(move |((own, _), _)| own == subject);
+        counts.map(|((_, period), counts)| (period, counts))
+    }
+
+    /// The blocks in which a level was refused something.
+    pub fn refusals_of(&self, subject: &SubjectId) -> impl Iterator<Item = u64> {
+        let range = (subject.clone(), 0)..=(subject.clone(), u64::MAX);
+        self.refused.range(range).map(|(_, block)| *block)
     }
 
     pub fn marked(&self, key: &Fingerprint) -> impl Iterator<Item = &Marked> {

@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tollgate_domain::{RootId, SubjectId, Timestamp};
+use tollgate_domain::{PeriodId, RootId, SubjectId, Timestamp};
 
 use super::block::{self, Entry};
-use super::overlay::{Day, EventName, Overlay, Quarter, Quarters};
+use super::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
 use crate::account::Account;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
+use crate::refusal::RefusalCounts;
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::store::{Marked, StoreError, Version};
 
@@ -36,6 +37,9 @@ const BATCH_ROWS: usize = 256;
 
 /// Rows forgotten in a round: more than a busy service adds in the second between two.
 const FORGET_ROWS: usize = 16 * 1024;
+
+/// Blocks of refusals forgotten in a round.
+const FORGET_BLOCKS: usize = 256;
 
 /// How long to wait for the lock: sled's own threads hold it a moment beyond their end.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
@@ -58,6 +62,21 @@ impl Key {
 
     pub fn block(number: u64) -> Self {
         Self::new(b'B', &[&number.to_be_bytes()])
+    }
+
+    /// A block of refusals.
+    pub fn refusals(number: u64) -> Self {
+        Self::new(b'F', &[&number.to_be_bytes()])
+    }
+
+    /// That a level was refused something in a block.
+    fn refused(subject: &SubjectId, block: u64) -> Self {
+        Self::new(b'f', &[subject.as_str().as_bytes(), &[0], &block.to_be_bytes()])
+    }
+
+    /// How often a level was refused something in a billing period.
+    fn refusal_counts(subject: &SubjectId, period: &PeriodId) -> Self {
+        Self::new(b'N', &[subject.as_str().as_bytes(), &[0], period.as_str().as_bytes()])
     }
 
     fn checkpoint() -> Self {
@@ -125,6 +144,9 @@ impl Key {
     }
 }
 
+/// A block with its number: its entries, unless it is damaged.
+pub type Block = Result<(u64, Result<Vec<Entry>, StoreError>), StoreError>;
+
 /// sled's file, in the folder.
 const FILE: &str = "db";
 
@@ -158,8 +180,8 @@ impl Rows {
         self.sync()
     }
 
-    /// The last block that all rows contain, and the latest instant in it.
-    pub fn checkpoint(&self) -> Result<Option<(u64, Timestamp)>, StoreError> {
+    /// The last blocks that all rows contain, and the latest instant in them.
+    pub fn checkpoint(&self) -> Result<Option<(Last, Timestamp)>, StoreError> {
         self.get(&Key::checkpoint())
     }
 
@@ -184,14 +206,16 @@ impl Rows {
         self.get(&Key::account(subject))
     }
 
-    /// The blocks, each with its number, and its entries unless it is damaged.
-    pub fn blocks_after(
+    pub fn blocks_after(&self, number: u64) -> impl Iterator<Item = Block> + use<> {
+        self.blocks_between(Key::block(number + 1), Key::block(u64::MAX))
+    }
+
+    fn blocks_between(
         &self,
-        number: u64,
-    ) -> impl Iterator<Item = Result<(u64, Result<Vec<Entry>, StoreError>), StoreError>> + use<>
-    {
-        let blocks = self.tree.range(Key::block(number + 1).0..Key::block(u64::MAX).0);
-        blocks.map(|row| {
+        first: Key,
+        end: Key,
+    ) -> impl DoubleEndedIterator<Item = Block> + use<> {
+        self.tree.range(first.0..end.0).map(|row| {
             let (key, value) = row?;
             let number = block_number(&key)?;
             Ok((number, block::read(number, &value)))
@@ -310,7 +334,7 @@ impl Rows {
 
     /// Writes an overlay's rows, then that they contain all blocks up to its last.
     pub fn condense(&self, overlay: &Overlay, last_instant: Timestamp) -> Result<(), StoreError> {
-        let as_of = overlay.last_block();
+        let (last, as_of) = (overlay.last(), overlay.last().block);
         let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
         for (subject, (version, account)) in &overlay.accounts {
             writer.put(&Key::account(subject), &(as_of, version, account))?;
@@ -342,6 +366,17 @@ impl Rows {
             // The key says it all.
             writer.put(&Key::due(*at, subject), &true)?;
         }
+        for ((subject, period), added) in &overlay.refusal_counts {
+            let (as_of, mut counts) = self.refusal_count(subject, period)?;
+            if as_of < last.refusals {
+                counts.add_all(added);
+                writer.put(&Key::refusal_counts(subject, period), &(last.refusals, counts))?;
+            }
+        }
+        for (subject, block) in &overlay.refused {
+            // The key says it all.
+            writer.put(&Key::refused(subject, *block), &true)?;
+        }
         for marked in overlay.marks.values() {
             writer.put(&Key::mark(marked), marked)?;
         }
@@ -358,8 +393,81 @@ impl Rows {
         writer.finish()?;
         self.sync()?;
         let mut checkpoint = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
-        checkpoint.put(&Key::checkpoint(), &(as_of, last_instant))?;
+        checkpoint.put(&Key::checkpoint(), &(last, last_instant))?;
         checkpoint.finish()
+    }
+
+    /// The last block of refusals that a period's counts contain, and the counts.
+    pub fn refusal_count(
+        &self,
+        subject: &SubjectId,
+        period: &PeriodId,
+    ) -> Result<(u64, RefusalCounts), StoreError> {
+        Ok(self.get(&Key::refusal_counts(subject, period))?.unwrap_or_default())
+    }
+
+    /// How often a level was refused something, by billing period, each as of some block.
+    pub fn refusal_counts(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<BTreeMap<PeriodId, (u64, RefusalCounts)>, StoreError> {
+        let prefix = Key::new(b'N', &[subject.as_str().as_bytes(), &[0]]);
+        let firsts = self.tree.scan_prefix(&prefix.0).keys().filter_map(|key| match key {
+            Ok(key) => key.strip_suffix(&[0]).map(|key| Ok(Key(key.to_vec()))),
+            Err(error) => Some(Err(StoreError::from(error))),
+        });
+        let counts = firsts.map(|key| {
+            let key = key?;
+            let name = key.0.get(prefix.0.len()..).and_then(|name| str::from_utf8(name).ok());
+            let period = name.and_then(|name| name.parse().ok());
+            let period = period.ok_or_else(|| unreadable("the period of a key"))?;
+            Ok((period, self.get(&key)?.unwrap_or_default()))
+        });
+        counts.collect()
+    }
+
+    /// The blocks in which a level was refused something.
+    pub fn refusals_of(
+        &self,
+        subject: &SubjectId,
+    ) -> impl DoubleEndedIterator<Item = Result<u64, StoreError>> {
+        let prefix = Key::new(b'f', &[subject.as_str().as_bytes(), &[0]]);
+        self.tree.scan_prefix(prefix.0).keys().map(|key| {
+            let key = key?;
+            block_number(key.strip_suffix(&[0]).unwrap_or(&key))
+        })
+    }
+
+    /// A block of refusals.
+    pub fn refusals(&self, number: u64) -> Result<Option<Vec<Entry>>, StoreError> {
+        let block = self.tree.get(Key::refusals(number).as_bytes())?;
+        block.map(|block| block::read(number, &block)).transpose()
+    }
+
+    /// The blocks of refusals from this one on, each with its number.
+    pub fn refusals_from(&self, number: u64) -> impl DoubleEndedIterator<Item = Block> + use<> {
+        self.blocks_between(Key::refusals(number), Key::refusals(u64::MAX))
+    }
+
+    /// Forgets blocks of refusals all of which were refused before `before`: a bounded number in
+    /// one round.
+    pub fn forget_refusals(&self, before: Timestamp) -> Result<(), StoreError> {
+        let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
+        for block in self.refusals_from(0).take(FORGET_BLOCKS) {
+            let (number, entries) = block?;
+            let entries = entries?;
+            if entries.iter().any(|entry| entry.at >= before) {
+                break;
+            }
+            let levels: BTreeSet<_> =
+                entries.iter().flat_map(|entry| entry.change.levels()).collect();
+            for subject in levels {
+                writer.remove(&Key::refused(&subject, number))?;
+            }
+            writer.batch.remove(Key::refusals(number).as_bytes());
+            writer.waited()?;
+        }
+        writer.finish()
     }
 
     /// Forgets reservations that ended and were created before `before`.

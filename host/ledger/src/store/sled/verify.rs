@@ -10,6 +10,7 @@ mod days;
 mod difference;
 mod journal;
 mod names;
+mod refusals;
 mod reservations;
 
 pub use self::difference::Difference;
@@ -45,7 +46,7 @@ impl SledStore {
     ///
     /// `progress` hears how many blocks were read, and of how many. Commits wait meanwhile.
     pub fn verify(&self, may_lack: &Forget, mut progress: impl FnMut(u64, u64)) -> Verification {
-        let _unchanged = (self.maintenance.lock(), self.writer.lock());
+        let (_unchanged, writer) = (self.maintenance.lock(), self.writer.lock());
         let mut differences = Differences::default();
         let last_block = differences.readable("the last block", self.rows.last_block());
         let last_block = last_block.unwrap_or(0);
@@ -72,6 +73,7 @@ impl SledStore {
             }
             progress(number.min(last_block), last_block);
         }
+        journal.note(&refusals::compare(self, writer.next.refusals, &mut differences));
         journal.compare(self, &mut differences);
         let accounts = accounts.compare(self, &mut differences);
         days.compare(self, &mut differences);

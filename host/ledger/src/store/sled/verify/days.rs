@@ -108,7 +108,7 @@ fn add(wrong: &mut Wrong, fact: &Fact) {
 fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, StoreError> {
     let (as_of, mut quarters) = store.rows.day(subject, day)?.unwrap_or_default();
     let memory = store.memory.read();
-    for overlay in memory.overlays().filter(|overlay| overlay.last_block() > as_of) {
+    for overlay in memory.overlays().filter(|overlay| overlay.last().block > as_of) {
         for (_, used) in overlay.days(subject).filter(|(of, _)| *of == day) {
             used.apply(&mut quarters)?;
         }

@@ -3,6 +3,7 @@
 use tollgate_domain::Timestamp;
 
 use super::difference::Differences;
+use super::refusals::Seen;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::{Fact, Store};
@@ -15,6 +16,8 @@ pub struct Journal {
     pub totals: Totals,
     last_block: u64,
     last_instant: Option<Timestamp>,
+    /// Whether something later was forgotten.
+    may_be_later: bool,
 }
 
 impl Journal {
@@ -42,17 +45,24 @@ impl Journal {
         };
     }
 
+    /// Notes when refusals were decided.
+    pub fn note(&mut self, refusals: &Seen) {
+        self.last_instant = self.last_instant.max(Some(refusals.last_instant));
+        self.may_be_later = !refusals.all;
+    }
+
     pub fn compare(&self, store: &SledStore, differences: &mut Differences) {
         let checkpoint = differences.readable("the checkpoint", store.rows.checkpoint());
-        if let Some((block, _)) = checkpoint.flatten()
-            && block > self.last_block
+        if let Some((condensed, _)) = checkpoint.flatten()
+            && condensed.block > self.last_block
         {
             let expected = format!("block {} at most", self.last_block);
-            differences.push(None, "the checkpoint", expected, format!("block {block}"));
+            let found = format!("block {}", condensed.block);
+            differences.push(None, "the checkpoint", expected, found);
         }
         let (expected, found) =
             (self.last_instant.unwrap_or(Timestamp::EPOCH), store.last_instant());
-        if expected != found {
+        if found < expected || (found > expected && !self.may_be_later) {
             differences.push(None, "the last instant", expected, found);
         }
     }

@@ -1,0 +1,132 @@
+//! `/v1/refusals`: what was refused, when and why, the newest first.
+
+use axum::Json;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tollgate_domain::{
+    Calendar, Decision, EndpointName, FeatureId, Metadata, ModelId, PeriodId, ProviderId,
+    QuotaName, Span, SubjectPath, Timestamp, Window,
+};
+use tollgate_ledger::store::RefusalFilter;
+use tollgate_ledger::{Refusal, RefusalId};
+
+use super::App;
+use super::decision::Verdict;
+use super::json::query;
+use super::problem::Problem;
+use super::receipt::UsageMap;
+use crate::service::Refusals;
+
+const LIMIT: usize = 100;
+const LIMIT_MAX: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    subject: Option<SubjectPath>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    limit: Option<String>,
+    /// Older than this one: the last of the page before.
+    before: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    refusals: Vec<RefusalView<'a>>,
+    /// Whether there are older ones.
+    has_more: bool,
+    /// How many there were, if a subject is asked about.
+    counts: Vec<CountView<'a>>,
+}
+
+#[derive(Serialize)]
+struct RefusalView<'a> {
+    refusal_id: String,
+    subject: &'a SubjectPath,
+    provider: &'a ProviderId,
+    model: Option<&'a ModelId>,
+    endpoint: Option<&'a EndpointName>,
+    /// As its caller stated it.
+    usage: UsageMap<'a>,
+    max_tokens: Option<u32>,
+    features: &'a [FeatureId],
+    metadata: &'a Metadata,
+    /// With what policies filled in.
+    estimated_usage: UsageMap<'a>,
+    refused_at: Timestamp,
+    billing_period: &'a PeriodId,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
+}
+
+#[derive(Serialize)]
+struct CountView<'a> {
+    billing_period: &'a PeriodId,
+    reason: &'a str,
+    quota: Option<&'a QuotaName>,
+    count: u64,
+}
+
+pub async fn list(service: App, uri: Uri) -> Result<Response, Problem> {
+    let which = query::<Which>(&uri)?.into_filter()?;
+    let Refusals { list, has_more, counts } = service.refusals(&which).await?;
+    let decisions: Vec<_> = list.iter().map(|(_, refusal)| refusal.decision()).collect();
+    let refusals = list.iter().zip(&decisions);
+    let counts = counts.iter().flat_map(|(billing_period, counts)| {
+        counts.0.iter().map(move |(cause, count)| CountView {
+            billing_period,
+            reason: &cause.reason,
+            quota: cause.quota.as_ref(),
+            count: *count,
+        })
+    });
+    let page = Page {
+        refusals: refusals
+            .map(|((id, refusal), decision)| RefusalView::new(*id, refusal, decision))
+            .collect(),
+        has_more,
+        counts: counts.collect(),
+    };
+    Ok(Json(page).into_response())
+}
+
+impl Which {
+    fn into_filter(self) -> Result<RefusalFilter, Problem> {
+        let always = Window::Lifetime.span(Timestamp::EPOCH, &Calendar::default());
+        let span = Span { start: self.from.unwrap_or(always.start), end: self.to };
+        if span.end.is_some_and(|end| end < span.start) {
+            return Err(Problem::invalid("/to", "lies before `from`"));
+        }
+        let limit = self.limit.map_or(Ok(LIMIT), |limit| {
+            let limit = limit.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+            let wrong = || format!("must be a whole number from 1 to {LIMIT_MAX}");
+            limit.ok_or_else(|| Problem::invalid("/limit", wrong()))
+        })?;
+        let before = self.before.map(|id| id.parse::<RefusalId>()).transpose();
+        let before = before.map_err(|()| Problem::invalid("/before", "is not a refusal's id"))?;
+        Ok(RefusalFilter { subject: self.subject, span, before, limit })
+    }
+}
+
+impl<'a> RefusalView<'a> {
+    fn new(id: RefusalId, refusal: &'a Refusal, decision: &'a Decision) -> Self {
+        let call = &refusal.call;
+        Self {
+            refusal_id: id.to_string(),
+            subject: &call.subject,
+            provider: &call.provider,
+            model: call.model.as_ref(),
+            endpoint: call.endpoint.as_ref(),
+            usage: UsageMap(refusal.asked.as_ref().unwrap_or(&call.usage)),
+            max_tokens: call.max_tokens,
+            features: &call.features,
+            metadata: &call.metadata,
+            estimated_usage: UsageMap(&call.usage),
+            refused_at: refusal.at(),
+            billing_period: &refusal.period,
+            verdict: Verdict::new(decision, refusal.cost, &refusal.revision),
+        }
+    }
+}
