@@ -104,7 +104,7 @@ impl Change {
 }
 
 /// What nobody will ask for again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forget {
     /// Reservations created earlier.
     pub reservations_before: Timestamp,
