@@ -1,6 +1,7 @@
 //! What the ledger promises, on every store it can stand on.
 //!
 //! - `contract`: what a store must do, seen through the ledger
+//! - `damage`: what changes on the disk is noticed
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
@@ -9,6 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
 
 mod contract;
+mod damage;
 mod exactness;
 mod model;
 mod recovery;

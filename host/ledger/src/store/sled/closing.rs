@@ -27,12 +27,12 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Nothing is sealed before it begins.
-    pub fn new(folder: &Path, seal: &Seal) -> Self {
+    /// For data that were found so. Until it begins they are left as they are.
+    pub fn new(folder: &Path, found: &Found) -> Self {
         Self {
             folder: folder.to_owned(),
-            last_block: AtomicU64::new(0),
-            sealed: Mutex::new(seal.clone()),
+            last_block: AtomicU64::new(found.seal.last_block),
+            sealed: Mutex::new(found.seal.clone()),
             sound: AtomicBool::new(false),
         }
     }
@@ -52,9 +52,12 @@ impl Closing {
         *self.sound.get_mut() = true;
         let seal = self.sealed.get_mut();
         (seal.last_block, seal.state) = (last_block, State::Open);
-        write(seal, &self.folder)?;
-        // What was said before is not true any more: not even a power cut may bring it back.
-        folder::sync(&self.folder).map_err(|error| about(&self.folder, &error))
+        write(seal, &self.folder)
+    }
+
+    /// Somebody looks at the data; they are closed again unless there is a doubt.
+    pub fn look(&mut self) {
+        *self.sound.get_mut() = self.sealed.get_mut().state == State::Open;
     }
 
     /// So many blocks are on disk.
@@ -87,7 +90,7 @@ impl Closing {
 
     fn close(&mut self) -> Result<(), StoreError> {
         // Twice, since sled notes where its rows lie only when it opens its file.
-        folder::closed(&self.folder)?;
+        folder::await_close(&self.folder)?;
         rows::settle(&self.folder)?;
         let closed = folder::closed(&self.folder)?;
         let seal = self.sealed.get_mut();
@@ -107,9 +110,19 @@ impl Drop for Closing {
     }
 }
 
-/// Notes that sled is about to open data that it may lose something from.
-pub fn mark_doubtful(folder: &Path, found: &Found) -> Result<(), StoreError> {
-    write(&Seal { state: State::Doubtful, ..found.seal.clone() }, folder)
+/// Breaks the seal of data that are there, before sled opens them: it changes them at once, and
+/// makes them look sound.
+pub fn reopen(folder: &Path, found: &mut Found) -> Result<(), StoreError> {
+    if !folder::has_data(folder) {
+        return Ok(());
+    }
+    found.seal.state = match found.doubt {
+        None => State::Open,
+        Some(_) => State::Doubtful,
+    };
+    write(&found.seal, folder)?;
+    // Not even a power cut may bring back what was said before.
+    folder::sync_names(folder).map_err(|error| about(folder, &error))
 }
 
 fn write(seal: &Seal, folder: &Path) -> Result<(), StoreError> {

@@ -145,13 +145,23 @@ pub fn sync(folder: &Path) -> io::Result<()> {
     let sync = |path: &Path| File::open(path)?.sync_all();
     sync(&folder.join(SETTINGS))?;
     sync(&folder.join(LOG))?;
-    sync(folder)?;
+    sync_names(folder)?;
     // The folder may be new as well.
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
     sync(parent.unwrap_or(Path::new(".")))
 }
 
-/// What the folder looks like once sled has closed it, for which this waits.
+/// Makes sure that files which were renamed have their new names after a power cut.
+pub fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Waits until sled has closed its file: its own threads may have a hold on it for a moment.
+pub fn await_close(folder: &Path) -> Result<(), StoreError> {
+    locked(&folder.join(LOG)).map(drop)
+}
+
+/// What the folder looks like once sled has closed its file.
 pub fn closed(folder: &Path) -> Result<Closed, StoreError> {
     let log = folder.join(LOG);
     let _lock = locked(&log)?;

@@ -101,7 +101,11 @@ impl SledStore {
         if !folder::has_data(folder) {
             return Err(StoreError(format!("there is no data in {}", folder.display())));
         }
-        Self::opened(folder, |found| Self::replayed(folder, found, |_| Ok(())))
+        Self::opened(folder, |found| {
+            let mut store = Self::replayed(folder, found, |_| Ok(()))?;
+            store.closing.look();
+            Ok(store)
+        })
     }
 
     fn opened(
@@ -109,11 +113,8 @@ impl SledStore {
         open: impl FnOnce(&Found) -> Result<Self, StoreError>,
     ) -> Result<Self, StoreError> {
         let opened = quiet::or_damaged(|| {
-            let found = folder::prepare(folder)?;
-            if found.doubt.is_some() && folder::has_data(folder) {
-                // Before sled makes the data look sound.
-                closing::mark_doubtful(folder, &found)?;
-            }
+            let mut found = folder::prepare(folder)?;
+            closing::reopen(folder, &mut found)?;
             open(&found)
         });
         opened.map_err(|error| {
@@ -138,7 +139,7 @@ impl SledStore {
                 last_instant,
             }),
             maintenance: Mutex::new(Timestamp::EPOCH),
-            closing: Closing::new(folder, &found.seal),
+            closing: Closing::new(folder, found),
         };
         let mut replayed = 0_u64;
         let mut condensed_days = HashMap::new();
