@@ -174,7 +174,7 @@ impl Fact {
 }
 
 /// What nobody will ask for again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forget {
     /// Reservations created earlier.
     pub reservations_before: Timestamp,

@@ -3,6 +3,7 @@
 //! - `billing`: periods close by the clock, once
 //! - `contract`: what a store must do, seen through the ledger
 //! - `corrections`: facts about facts
+//! - `damage`: what changes on the disk is noticed
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
@@ -17,6 +18,7 @@ mod stores;
 mod billing;
 mod contract;
 mod corrections;
+mod damage;
 mod exactness;
 mod model;
 mod recovery;

@@ -43,12 +43,19 @@ fn verify(folder: &Path) -> Verification {
     SledStore::inspect(folder).unwrap().verify(&forgettable(noon()), |_, _| {})
 }
 
+/// The rows without their seal, which would not let them be changed.
+fn past_the_store(folder: &Path) -> sled::Db {
+    let rows = sled::open(folder).unwrap();
+    std::fs::remove_file(folder.join("seal")).unwrap();
+    rows
+}
+
 /// What verifying names after `tamper` was let loose on the rows.
 async fn after(tamper: impl Fn(&sled::Db)) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     history(folder.path()).await;
     assert_eq!(verify(folder.path()).differences, []);
-    let rows = sled::open(folder.path()).unwrap();
+    let rows = past_the_store(folder.path());
     tamper(&rows);
     drop(rows);
     let differences = verify(folder.path()).differences;
@@ -67,7 +74,7 @@ async fn a_crash_amid_condensing_adds_nothing_twice_and_loses_nothing() {
     for unwritten in ["A", "D", "E", "O", "R", "A D", "A D E O R", ""] {
         let folder = tempfile::tempdir().unwrap();
         history(folder.path()).await;
-        let rows = sled::open(folder.path()).unwrap();
+        let rows = past_the_store(folder.path());
         for key in [CHECKPOINT].into_iter().chain(unwritten.split_whitespace()) {
             keys(&rows, key).into_iter().for_each(|key| drop(rows.remove(key).unwrap()));
         }

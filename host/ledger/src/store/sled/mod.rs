@@ -6,12 +6,20 @@
 //! is kept in an [`Overlay`] in memory, and written behind the commits by [`Store::maintain`]. A
 //! start replays the blocks since the last time that was done.
 //!
+//! sled reads its log anew at each start, and takes what it cannot read for torn. So the folder is
+//! looked at before ([`folder`], [`log`]), and a [`seal`] says what must be there.
+//!
 //! sled's `flush` does not reach stable storage (it uses `sync_file_range`): `sync_data` on its
 //! file, after the flush, does.
 
 mod block;
+mod closing;
+mod folder;
+mod log;
 mod overlay;
+mod quiet;
 mod rows;
+mod seal;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
@@ -25,6 +33,8 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use self::block::Entry;
+use self::closing::Closing;
+use self::folder::Found;
 use self::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
 use self::rows::{Key, Rows};
 pub use self::verify::{Difference, Verification};
@@ -52,6 +62,8 @@ pub struct SledStore {
     memory: RwLock<Memory>,
     /// Held for a whole round of maintenance: when it last swept.
     maintenance: Mutex<Timestamp>,
+    /// After the rows, which it closes for good.
+    closing: Closing,
 }
 
 struct Writer {
@@ -77,20 +89,50 @@ impl SledStore {
     /// Opens the data in `folder`, creating it if there is none, and replays what has not been
     /// condensed.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Self::replayed(folder, Rows::open(folder)?, Err)
+        Self::opened(folder, |found| {
+            let mut store = Self::replayed(folder, found, Err)?;
+            if let Some(doubt) = &found.doubt {
+                store.dispel(doubt)?;
+            }
+            let last_block = store.writer.get_mut().next.block - 1;
+            store.closing.begin(last_block)?;
+            Ok(store)
+        })
     }
 
     /// Opens data that is there already, passing over what is damaged: to be looked at, and never
     /// to be committed to.
     pub fn inspect(folder: &Path) -> Result<Self, StoreError> {
-        Self::replayed(folder, Rows::open_existing(folder)?, |_| Ok(()))
+        if !folder::has_data(folder) {
+            return Err(StoreError(format!("there is no data in {}", folder.display())));
+        }
+        Self::opened(folder, |found| {
+            let mut store = Self::replayed(folder, found, |_| Ok(()))?;
+            store.closing.look();
+            Ok(store)
+        })
+    }
+
+    fn opened(
+        folder: &Path,
+        open: impl FnOnce(&Found) -> Result<Self, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let opened = quiet::or_damaged(|| {
+            let mut found = folder::prepare(folder)?;
+            closing::reopen(folder, &mut found)?;
+            open(&found)
+        });
+        opened.map_err(|error| {
+            StoreError(format!("cannot open the data in {}: {error}", folder.display()))
+        })
     }
 
     fn replayed(
         folder: &Path,
-        rows: Rows,
+        found: &Found,
         damaged: impl Fn(StoreError) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
+        let rows = Rows::open(folder)?;
         let checkpoint = rows.checkpoint().or_else(|error| damaged(error).map(|()| None))?;
         let (condensed, mut last_instant) =
             checkpoint.unwrap_or((Last::default(), Timestamp::EPOCH));
@@ -104,11 +146,17 @@ impl SledStore {
                 last_instant,
             }),
             maintenance: Mutex::new(Timestamp::EPOCH),
+            closing: Closing::new(folder, found),
         };
         let mut replayed = 0_u64;
         let mut condensed_days = HashMap::new();
         for block in store.rows.blocks_after(condensed.block) {
             let (number, entries) = block?;
+            let next = store.writer.get_mut().next.block;
+            if number != next {
+                let missing = format!("blocks {next} to {} are missing", number - 1);
+                damaged(StoreError(missing))?;
+            }
             let entries = entries.or_else(|error| damaged(error).map(|()| vec![]))?;
             for (index, entry) in (0..).zip(entries) {
                 last_instant = last_instant.max(entry.at);
@@ -128,6 +176,11 @@ impl SledStore {
             }
             store.writer.get_mut().next.refusals = number + 1;
         }
+        let (last, sealed) = (store.writer.get_mut().next.block - 1, found.seal.last_block);
+        if last < sealed {
+            let missing = format!("the journal ends with block {last}, and had {sealed}");
+            damaged(StoreError(missing))?;
+        }
         store.memory.get_mut().last_instant = last_instant;
         tracing::info!(folder = %folder.display(), replayed, "opened the ledger");
         Ok(store)
@@ -144,6 +197,19 @@ impl SledStore {
             }
         }
         Ok(())
+    }
+
+    /// Adds up everything anew, where sled may have lost something.
+    fn dispel(&self, doubt: &str) -> Result<(), StoreError> {
+        tracing::warn!("{doubt}; adding up all blocks anew");
+        let verified = self.verify(&self.closing.forgotten(), |_, _| {});
+        match verified.differences.first() {
+            None => Ok(()),
+            Some(first) => Err(StoreError(format!(
+                "{doubt}, and {} rows are not what the blocks say: {first}",
+                verified.differences_total
+            ))),
+        }
     }
 
     /// Adds an entry to what it changed, save where a row contains it already: a crash amid
@@ -203,8 +269,9 @@ impl SledStore {
             outcomes.push(outcome);
         }
         let (batch, next) = blocks.finish();
-        self.rows.write_durably(batch)?;
+        self.rows.write_durably(batch).inspect_err(|_| self.closing.fail())?;
         writer.next = next;
+        self.closing.reached(next.block - 1);
 
         let mut memory = self.memory.write();
         for (unit, outcome) in units.iter().zip(&outcomes) {
@@ -502,7 +569,8 @@ impl Store for SledStore {
 
     fn maintain(&self, forget: &Forget) -> Result<(), StoreError> {
         let mut swept_at = self.maintenance.lock();
-        self.condense()?;
+        self.condense().inspect_err(|_| self.closing.fail())?;
+        self.closing.seal(forget)?;
         self.rows.forget_marks(forget.keys_before)?;
         self.rows.forget_refusals(forget.refusals_before)?;
         let forget_before = forget.reservations_before;

@@ -11,13 +11,14 @@ use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::{PeriodId, RootId, SubjectId, Timestamp};
 
 use super::block::{self, Entry};
+use super::folder::{self, LOCK_PATIENCE};
 use super::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
 use crate::account::Account;
 use crate::billing::BillingEntry;
@@ -40,9 +41,6 @@ const FORGET_ROWS: usize = 16 * 1024;
 
 /// Blocks of refusals forgotten in a round.
 const FORGET_BLOCKS: usize = 256;
-
-/// How long to wait for the lock: sled's own threads hold it a moment beyond their end.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 pub struct Rows {
     tree: sled::Db,
@@ -147,30 +145,15 @@ impl Key {
 /// A block with its number: its entries, unless it is damaged.
 pub type Block = Result<(u64, Result<Vec<Entry>, StoreError>), StoreError>;
 
-/// sled's file, in the folder.
-const FILE: &str = "db";
-
 impl Rows {
-    /// Opens what is there, and creates nothing.
-    pub fn open_existing(folder: &Path) -> Result<Self, StoreError> {
-        match folder.join(FILE).exists() {
-            true => Self::open(folder),
-            false => Err(StoreError(format!("there is no data in {}", folder.display()))),
-        }
-    }
-
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            StoreError(format!("cannot open the data in {}: {error}", folder.display()))
-        };
-        std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
         let tree = open_tree(folder).map_err(|error| match is_locked(&error) {
-            true => failed(&"another process is using it"),
-            false => failed(&error),
+            true => StoreError("another process is using it".into()),
+            false => error.into(),
         })?;
-        let file = File::open(folder.join(FILE)).map_err(|error| failed(&error))?;
-        let sync = |path: &Path| File::open(path)?.sync_all();
-        sync(folder).map_err(|error| failed(&error))?;
+        let file = File::open(folder.join(folder::LOG))
+            .and_then(|file| folder::sync(folder).map(|()| file))
+            .map_err(|error| StoreError(error.to_string()))?;
         Ok(Self { tree, file })
     }
 
@@ -519,6 +502,12 @@ impl Rows {
     }
 }
 
+/// Opens sled's file and closes it again, so that sled writes down where all rows lie: what it has
+/// to read at the next start is then no more than the end of its log.
+pub fn settle(folder: &Path) -> Result<(), StoreError> {
+    Ok(open_tree(folder).map(drop)?)
+}
+
 /// Opens sled, waiting a little for a process that is just ending.
 fn open_tree(folder: &Path) -> sled::Result<sled::Db> {
     // Every commit is flushed as it is made: no thread need do it behind it.
@@ -536,7 +525,8 @@ fn open_tree(folder: &Path) -> sled::Result<sled::Db> {
 
 /// sled reports a lock that somebody else holds as an I/O error of no particular kind.
 fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(io) if io.kind() == io::ErrorKind::Other)
+    matches!(error, sled::Error::Io(io) if io.kind() == io::ErrorKind::Other
+        && io.to_string().starts_with("could not acquire lock"))
 }
 
 /// Writes rows a batch at a time.

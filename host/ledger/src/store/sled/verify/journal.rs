@@ -52,6 +52,16 @@ impl Journal {
     }
 
     pub fn compare(&self, store: &SledStore, differences: &mut Differences) {
+        let sealed = store.closing.sealed_block();
+        if self.last_block < sealed {
+            let expected = format!("block {sealed} at least");
+            differences.push(
+                None,
+                "the last block",
+                expected,
+                format!("block {}", self.last_block),
+            );
+        }
         let checkpoint = differences.readable("the checkpoint", store.rows.checkpoint());
         if let Some((condensed, _)) = checkpoint.flatten()
             && condensed.block > self.last_block
