@@ -15,6 +15,7 @@ mod once;
 mod reservation;
 mod reserved;
 mod root;
+mod sliding;
 pub mod store;
 mod totals;
 

@@ -7,7 +7,7 @@ use tollgate_domain::{
     Call, Decision, ExpectedCost, Opinion, PlanBook, RootId, Snapshot, Timestamp, decide,
 };
 
-use super::{Ledger, LedgerError, Step};
+use super::{Ledger, LedgerError, Locked, Step};
 use crate::once::Turn;
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::root::Claim;
@@ -45,7 +45,7 @@ impl<S: Store> Ledger<S> {
         let judged = self.run(&ask.call.subject, ask.plans, clock, |locked| {
             let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
             let opinion = judge(&snapshot);
-            Ok(Step::Done(decide(snapshot, opinion)))
+            Ok(Step::Done(locked.decide(snapshot, opinion)))
         });
         Ok(judged.await?.0)
     }
@@ -63,7 +63,7 @@ impl<S: Store> Ledger<S> {
         let reserved = self.run(subject, ask.plans, clock, |locked| {
             let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
             let opinion = judge(&snapshot);
-            let decision = decide(snapshot, opinion);
+            let decision = locked.decide(snapshot, opinion);
             if !decision.allowed() {
                 return Ok(Step::Done(Reserved { decision, reservation: None, replayed: false }));
             }
@@ -107,6 +107,17 @@ impl<S: Store> Ledger<S> {
         });
         released.await?;
         Ok(())
+    }
+}
+
+impl Locked<'_> {
+    /// Decides, and tells of what is refused by sliding windows when it would fit them.
+    fn decide(&self, snapshot: Snapshot, opinion: Opinion) -> Decision {
+        let mut decision = decide(snapshot, opinion);
+        if let Some(denial) = &mut decision.denial {
+            denial.fits_at = self.root.fits_at(&decision.snapshot);
+        }
+        decision
     }
 }
 

@@ -10,12 +10,13 @@ mod difference;
 mod journal;
 mod names;
 mod reservations;
+mod sliding;
 
 pub use self::difference::Difference;
 
 use super::SledStore;
 use crate::event::EventId;
-use crate::store::Forget;
+use crate::store::{Forget, Store};
 use crate::totals::Totals;
 use accounts::Accounts;
 use days::Days;
@@ -49,7 +50,7 @@ impl SledStore {
         let last_block = last_block.unwrap_or(0);
 
         let mut journal = Journal::default();
-        let mut accounts = Accounts::default();
+        let mut accounts = Accounts::new(self.last_instant());
         let mut days = Days::default();
         let mut reservations = Reservations::new(may_lack.reservations_before);
         let mut names = Names::new(may_lack.keys_before);
