@@ -246,10 +246,12 @@ impl Model {
         [measured(least), measured(most)]
     }
 
-    /// Takes note that the levels of a path are asked about.
+    /// Takes note that the levels of a path are asked about. A default plan is in force on some
+    /// paths and not on others once anybody has chosen one: its windows may be forgotten meanwhile.
     fn ask(&mut self, path: &SubjectPath) {
         for (level, plan) in self.levels(path) {
-            if let Some(plan) = plan {
+            let always = self.assigned(&level).is_some() || self.assigned.is_empty();
+            if let Some(plan) = plan.filter(|_| always) {
                 self.kept.entry((level, plan)).or_insert(self.events.len());
             }
         }
