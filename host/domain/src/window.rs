@@ -106,10 +106,7 @@ impl Window {
                 first_of_next(start, Some(next))
             }
             Self::Lifetime => Span { start: Timestamp::from_micros(i64::MIN), end: None },
-            Self::Sliding(seconds) => {
-                let next = at.plus(Duration::from_micros(1));
-                Span { start: next.minus(seconds.duration()), end: Some(next) }
-            }
+            Self::Sliding(seconds) => seconds.span(at),
         }
     }
 }
@@ -128,6 +125,12 @@ impl SlidingSeconds {
 
     pub fn duration(self) -> Duration {
         Duration::from_secs(self.0.into())
+    }
+
+    /// The window that ends with `at`.
+    pub fn span(self, at: Timestamp) -> Span {
+        let next = at.plus(Duration::from_micros(1));
+        Span { start: next.minus(self.duration()), end: Some(next) }
     }
 }
 

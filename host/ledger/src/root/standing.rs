@@ -203,7 +203,7 @@ impl Counted {
         let tally = account.sliding(quota, seconds)?;
         Some(Self {
             used: tally.used(now),
-            takes: Span { start: quota.window.span(now, &Calendar::default()).start, end: None },
+            takes: Span { start: seconds.span(now).start, end: None },
             span: Span { start: now, end: Some(now.plus(seconds.duration())) },
             raised: account.thresholds_raised_lately(&quota.name, limit, seconds, now),
         })
@@ -251,7 +251,7 @@ impl Level {
     ) -> (Amount, Amount, Option<Timestamp>) {
         let tally = self.account.sliding(quota, seconds);
         let used = tally.map(|tally| tally.used(at)).unwrap_or_default();
-        let start = quota.window.span(at, &Calendar::default()).start;
+        let start = seconds.span(at).start;
         let reserved = self.reserved.read(quota, start);
         let oldest_use = tally.and_then(|tally| tally.leaving(at).next()).map(|(leaves, _)| leaves);
         let oldest_hold = match reserved {
@@ -271,7 +271,7 @@ impl Level {
         standing: &QuotaState,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let start = quota.window.span(at, &Calendar::default()).start;
+        let start = seconds.span(at).start;
         let holds = self.reserved.by_creation(quota, start);
         let mut holds = holds.map(|(end, held)| (end.plus(seconds.duration()), held)).peekable();
         let tally = self.account.sliding(quota, seconds);
