@@ -19,6 +19,8 @@ use crate::support::*;
 
 const PATHS: [&str; 4] = ["acme", "acme/ann", "acme/bob", "zoe"];
 const PLANS: [&str; 4] = ["small", "large", "short", "long"];
+/// The lengths of the windows that slide.
+const SLIDING_SECONDS: [u32; 7] = [1, 7, 30, 200, 10_000, 200_000, 2_678_400];
 const CALENDARS: [Calendar; 3] = [
     Calendar { timezone: Tz::UTC, anchor_day: 1 },
     Calendar { timezone: Tz::America__St_Johns, anchor_day: 31 },
@@ -39,11 +41,11 @@ enum Step {
     Release {
         which: usize,
     },
-    /// Of a use that long ago, or dated that far ahead.
+    /// Of a use so many seconds from now, or ago.
     Record {
         path: usize,
         tokens: u64,
-        seconds_later: i64,
+        later: i64,
     },
     Subscribe {
         path: usize,
@@ -52,6 +54,12 @@ enum Step {
     },
     Pass {
         millis: u64,
+    },
+    /// To the moment before an event leaves a sliding window, or to that at which it does.
+    PassTo {
+        which: usize,
+        window: usize,
+        left: bool,
     },
     Look {
         path: usize,
@@ -69,12 +77,14 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<usize>(), 0..40_u64).prop_map(|(which, tokens)| Step::Settle { which, tokens }),
         1 => any::<usize>().prop_map(|which| Step::Release { which }),
         4 => (path.clone(), 0..40_u64, later)
-            .prop_map(|(path, tokens, seconds_later)| Step::Record { path, tokens, seconds_later }),
+            .prop_map(|(path, tokens, later)| Step::Record { path, tokens, later }),
         1 => (path.clone(), 0..PLANS.len(), 0..CALENDARS.len())
             .prop_map(|(path, plan, calendar)| Step::Subscribe { path, plan, calendar }),
         5 => prop_oneof![1..9_000_u64, 1_000..90_000_u64, 600_000..90_000_000_u64]
             .prop_map(|millis| Step::Pass { millis }),
-        1 => path.prop_map(|path| Step::Look { path }),
+        3 => (any::<usize>(), 0..SLIDING_SECONDS.len(), any::<bool>())
+            .prop_map(|(which, window, left)| Step::PassTo { which, window, left }),
+        2 => path.prop_map(|path| Step::Look { path }),
         1 => Just(Step::Condense),
         1 => Just(Step::Restart),
     ]
@@ -87,7 +97,7 @@ fn plans() -> PlanBook {
             vec![
                 quota("minute_calls", "calls", Window::Minute, "4"),
                 quota("day_tokens", "tokens", Window::Day, "150"),
-                sliding("sliding_calls", "calls", 30, "3"),
+                sliding("sliding_calls", "calls", 2, "3"),
             ],
         ),
         plan(
@@ -101,23 +111,24 @@ fn plans() -> PlanBook {
         plan(
             PLANS[2],
             vec![
-                sliding("one_second", "calls", 1, "1"),
-                sliding("some_seconds", "tokens", 7, "90"),
-                sliding("some_minutes", "calls", 200, "6"),
+                sliding("one_second", "calls", 0, "1"),
+                sliding("some_seconds", "tokens", 1, "90"),
+                sliding("some_minutes", "calls", 3, "6"),
             ],
         ),
         plan(
             PLANS[3],
             vec![
-                sliding("hours", "cost", 10_000, "0.200"),
-                sliding("days", "tokens", 200_000, "400"),
-                sliding("all", "calls", 2_678_400, "25"),
+                sliding("hours", "cost", 4, "0.200"),
+                sliding("days", "tokens", 5, "400"),
+                sliding("all", "calls", 6, "25"),
             ],
         ),
     ])
 }
 
-fn sliding(name: &str, meter: &str, seconds: u32, limit: &str) -> Quota {
+fn sliding(name: &str, meter: &str, window: usize, limit: &str) -> Quota {
+    let seconds = SLIDING_SECONDS[window];
     quota(name, meter, format!("sliding:{seconds}").parse().unwrap(), limit)
 }
 
@@ -328,8 +339,11 @@ impl World {
                 let hold = &mut model.holds[at];
                 let report = report(hold.path.as_str(), None, tokens, hold.created_at);
                 let settled = settle(ledger, &model.plans, hold.id, &report, now).await;
-                assert_eq!(settled.is_ok_and(|s| !s.duplicate), !hold.ended);
-                if !std::mem::replace(&mut hold.ended, true) {
+                let known = hold.expires_at.plus(Duration::from_secs(7 * 24 * 3600)) > now;
+                let settles = known && !hold.ended;
+                assert_eq!(settled.is_ok_and(|s| !s.duplicate), settles);
+                hold.ended = true;
+                if settles {
                     let (path, at) = (hold.path.clone(), hold.created_at);
                     model.events.push(Event { path, tokens, at, recorded_at: now });
                 }
@@ -341,10 +355,9 @@ impl World {
                 model.holds[at].ended = true;
             }
             Step::Settle { .. } | Step::Release { .. } => {}
-            Step::Record { path, tokens, seconds_later } => {
-                let apart = Duration::from_secs(seconds_later.unsigned_abs());
-                let later = seconds_later > 0;
-                let occurred_at = if later { now.plus(apart) } else { now.minus(apart) };
+            Step::Record { path, tokens, later } => {
+                let apart = Duration::from_secs(later.unsigned_abs());
+                let occurred_at = if later > 0 { now.plus(apart) } else { now.minus(apart) };
                 model.ask(&subject(PATHS[path]));
                 let name = format!("e{}", model.events.len());
                 let report = report(PATHS[path], Some(&name), tokens, occurred_at);
@@ -366,6 +379,13 @@ impl World {
                 model.kept.clear();
             }
             Step::Pass { millis } => model.now = now.plus(Duration::from_millis(millis)),
+            Step::PassTo { which, window, left } if !model.events.is_empty() => {
+                let event = &model.events[which % model.events.len()];
+                let leaves_at = event.at.plus(Duration::from_secs(SLIDING_SECONDS[window].into()));
+                let just = Duration::from_micros(u64::from(!left));
+                model.now = now.max(leaves_at.minus(just));
+            }
+            Step::PassTo { .. } => {}
             Step::Look { path } => self.look(PATHS[path]).await,
             Step::Condense => ledger.tick(now).unwrap(),
             Step::Restart => {
