@@ -28,6 +28,8 @@ mod first_light;
 mod load;
 /// Policies change while calls are under way.
 mod reload;
+/// Quotas over the seconds that end now.
+mod sliding;
 /// The program in a folder of its own, and a client that keeps every digit.
 mod support;
 /// `tollgate verify`, after whatever happened to the service.

@@ -63,6 +63,9 @@ pub struct QuotaState {
     pub requested: Option<Amount>,
     /// Whether it limits cost, and nobody prices the call.
     pub unpriced: bool,
+    /// When nothing counts any more that counts now. A sliding window lets go of its use bit by
+    /// bit: when the oldest of it leaves; where nothing counts, when that would which is used
+    /// now.
     pub resets_at: Option<Timestamp>,
 }
 
@@ -77,14 +80,20 @@ impl QuotaState {
         self.limit.is_some_and(|limit| self.asked_total() > limit)
     }
 
-    /// Whether the quota refuses the call. An amount nobody knows fits while anything is left.
-    fn refuses(&self) -> bool {
-        let (Mode::Hard, Some(limit)) = (self.mode, self.limit) else { return false };
+    /// Whether the call fits once so much of what counts is gone. An amount nobody knows fits while
+    /// anything is left; a soft quota fits anything.
+    pub fn fits_without(&self, gone: Amount) -> bool {
+        let (Mode::Hard, Some(limit)) = (self.mode, self.limit) else { return true };
         let bound = limit.plus_percent(self.grace_percent);
+        let total = self.asked_total().minus_or_zero(gone);
         match self.requested {
-            Some(_) => self.asked_total() > bound,
-            None => self.asked_total() >= bound,
+            Some(_) => total <= bound,
+            None => total < bound,
         }
+    }
+
+    fn refuses(&self) -> bool {
+        !self.fits_without(Amount::ZERO)
     }
 
     fn asked_total(&self) -> Amount {
@@ -139,6 +148,9 @@ pub struct Denial {
     /// For `quota_exceeded` and `unpriced`: the level's first quota that does not fit, by
     /// position.
     pub quota: Option<usize>,
+    /// When enough has left the sliding windows that refuse it for the call to fit, if nothing
+    /// else is used until then. `None` where no sliding window refuses it.
+    pub fits_at: Option<Timestamp>,
 }
 
 impl Decision {
@@ -189,14 +201,14 @@ fn inactive(snapshot: &Snapshot) -> Option<Denial> {
         } else {
             return None;
         };
-        Some(Denial { reason: reason.to_owned(), message, level, quota: None })
+        Some(Denial { reason: reason.to_owned(), message, level, quota: None, fits_at: None })
     })
 }
 
 impl From<Refusal> for Denial {
     fn from(refusal: Refusal) -> Self {
         let Refusal { reason, message, level } = refusal;
-        Self { reason, message, level, quota: None }
+        Self { reason, message, level, quota: None, fits_at: None }
     }
 }
 
@@ -205,7 +217,8 @@ fn unpriced(snapshot: &Snapshot) -> Option<Denial> {
         |quota: &QuotaState| quota.unpriced && quota.mode == Mode::Hard && quota.limit.is_some();
     let (level, quota) = position(snapshot, limits_cost)?;
     let message = "Nobody prices this model, and the plan limits cost.".to_owned();
-    Some(Denial { reason: reason::UNPRICED.to_owned(), message, level, quota: Some(quota) })
+    let reason = reason::UNPRICED.to_owned();
+    Some(Denial { reason, message, level, quota: Some(quota), fits_at: None })
 }
 
 fn exceeded(snapshot: &Snapshot) -> Option<Denial> {
@@ -218,7 +231,8 @@ fn exceeded(snapshot: &Snapshot) -> Option<Denial> {
         "The limit of {limit} on {} is reached: {used} used, {reserved} reserved{asked}.",
         quota.name
     );
-    Some(Denial { reason: reason::QUOTA_EXCEEDED.to_owned(), message, level, quota: Some(at) })
+    let reason = reason::QUOTA_EXCEEDED.to_owned();
+    Some(Denial { reason, message, level, quota: Some(at), fits_at: None })
 }
 
 /// The first quota of which `holds` is true: its level and its place there.

@@ -33,4 +33,4 @@ pub use subject::{RootId, SubjectId, SubjectPath};
 pub use subscription::{BillingCycle, Status, Subscription};
 pub use timestamp::{Timestamp, TimestampError};
 pub use usage::{Usage, UsageError};
-pub use window::{Calendar, PeriodError, PeriodId, Span, Window, WindowError};
+pub use window::{Calendar, PeriodError, PeriodId, SlidingSeconds, Span, Window, WindowError};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// A length of time that begins anew by the calendar.
+/// A length of time that begins anew by the calendar, or goes along with the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Window {
@@ -23,11 +24,21 @@ pub enum Window {
     Month,
     /// From the beginning of time, for ever.
     Lifetime,
+    /// The seconds that end now.
+    Sliding(SlidingSeconds),
 }
+
+/// How long a sliding window is: what is used at an instant counts for so many seconds from
+/// then. 1 to 2,678,400, which are 31 days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SlidingSeconds(u32);
 
 /// Not the name of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a window: minute, hour, day, week, month or lifetime")]
+#[error(
+    "is not a window: minute, hour, day, week, month, lifetime, or sliding:SECONDS with 1 to \
+     2678400 seconds"
+)]
 pub struct WindowError;
 
 /// Where the days of a subject begin.
@@ -73,11 +84,9 @@ impl Window {
         (Self::Lifetime, "lifetime"),
     ];
 
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES[self as usize].1
-    }
+    const SLIDING: &str = "sliding:";
 
-    /// The window of this length that contains `at`.
+    /// The window of this length that contains `at`; of sliding ones, that which ends with it.
     pub fn span(self, at: Timestamp, calendar: &Calendar) -> Span {
         let first_of_next = |start: NaiveDate, next: Option<NaiveDate>| Span {
             start: calendar.midnight(start),
@@ -97,13 +106,41 @@ impl Window {
                 first_of_next(start, Some(next))
             }
             Self::Lifetime => Span { start: Timestamp::from_micros(i64::MIN), end: None },
+            Self::Sliding(seconds) => seconds.span(at),
         }
+    }
+}
+
+impl SlidingSeconds {
+    const MAX: u32 = 2_678_400;
+
+    /// `None` for no time at all, and for more than 31 days.
+    pub fn new(seconds: u32) -> Option<Self> {
+        (1..=Self::MAX).contains(&seconds).then_some(Self(seconds))
+    }
+
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+
+    /// The window that ends with `at`.
+    pub fn span(self, at: Timestamp) -> Span {
+        let next = at.plus(Duration::from_micros(1));
+        Span { start: next.minus(self.duration()), end: Some(next) }
     }
 }
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        if let Self::Sliding(seconds) = self {
+            return write!(f, "{}{}", Self::SLIDING, seconds.get());
+        }
+        let name = Self::NAMES.iter().find(|(window, _)| window == self);
+        f.write_str(name.map_or("", |(_, name)| name))
     }
 }
 
@@ -111,9 +148,19 @@ impl FromStr for Window {
     type Err = WindowError;
 
     fn from_str(text: &str) -> Result<Self, WindowError> {
+        if let Some(seconds) = text.strip_prefix(Self::SLIDING) {
+            return sliding(seconds).map(Self::Sliding).ok_or(WindowError);
+        }
         let known = Self::NAMES.iter().find(|(_, name)| *name == text);
         known.map(|(window, _)| *window).ok_or(WindowError)
     }
+}
+
+/// Reads plain digits as they are printed: without a sign, and without a zero before them.
+fn sliding(digits: &str) -> Option<SlidingSeconds> {
+    let plain = digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0');
+    let seconds = digits.parse().ok().filter(|_| plain)?;
+    SlidingSeconds::new(seconds)
 }
 
 impl Calendar {
@@ -286,6 +333,51 @@ mod tests {
             "2025-01-01T05:00:00Z",
         );
         assert_eq!(Window::Lifetime.span(at(now), &Calendar::default()).end, None);
+    }
+
+    #[test]
+    fn every_window_is_read_as_it_is_printed() {
+        for name in
+            ["minute", "hour", "day", "week", "month", "lifetime", "sliding:1", "sliding:2678400"]
+        {
+            let window: Window = name.parse().unwrap();
+            assert_eq!(window.to_string(), name);
+        }
+        for wrong in [
+            "",
+            "Month",
+            "sliding",
+            "sliding:",
+            "sliding:0",
+            "sliding:x",
+            "sliding:+1",
+            "sliding:-1",
+            "sliding:01",
+            "sliding:1.5",
+            "sliding: 1",
+            "sliding:2678401",
+            "sliding:4294967297",
+            "sliding:60s",
+        ] {
+            assert_eq!(wrong.parse::<Window>(), Err(WindowError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_use_is_in_a_sliding_window_from_its_instant_on_for_so_many_seconds() {
+        let used = at("2025-03-30T00:59:59.25Z");
+        let calendar = Calendar { timezone: chrono_tz::Europe::Berlin, anchor_day: 31 };
+        for (now, counts) in [
+            ("2025-03-30T00:59:59.249999Z", false),
+            ("2025-03-30T00:59:59.25Z", true),
+            ("2025-03-30T01:00:59.249999Z", true),
+            ("2025-03-30T01:00:59.25Z", false),
+        ] {
+            let window: Window = "sliding:60".parse().unwrap();
+            let span = window.span(at(now), &calendar);
+            assert_eq!(span.contains(used), counts, "at {now}");
+            assert_eq!(span.end.unwrap().since(span.start), Duration::from_secs(60));
+        }
     }
 
     #[test]

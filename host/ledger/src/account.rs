@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    Amount, Calendar, Plan, QuotaName, Span, SubjectId, Subscription, Timestamp, Window,
+    Amount, Calendar, Plan, Quota, QuotaName, SlidingSeconds, Span, SubjectId, Subscription,
+    Timestamp, Window,
 };
 
 use crate::billing::{BillingEntry, OpenPeriod};
 use crate::correction::Correction;
 use crate::event::{Event, Raised};
+use crate::sliding::SlidingTally;
 use crate::store::Change;
 use crate::totals::{Overflow, Table, Totals};
 
@@ -31,9 +33,12 @@ pub struct Account {
     raised: Vec<Raised>,
     /// `None` until something is used or somebody subscribes.
     open: Option<OpenPeriod>,
+    sliding: Vec<SlidingTally>,
+    /// When its latest use was, or will be.
+    latest_use: Timestamp,
 }
 
-/// What was used in one window of time.
+/// What was used in one window of time, of those that begin by the calendar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub window: Window,
@@ -48,8 +53,15 @@ impl Default for Account {
         let window = Window::Lifetime;
         let span = window.span(Timestamp::from_micros(0), &Calendar::default());
         let lifetime = Tally { window, span, table: Table::default() };
-        let (recent, raised) = (vec![], vec![]);
-        Self { subscription: None, tallies: vec![lifetime], recent, raised, open: None }
+        Self {
+            subscription: None,
+            tallies: vec![lifetime],
+            recent: vec![],
+            raised: vec![],
+            open: None,
+            sliding: vec![],
+            latest_use: Timestamp::EPOCH,
+        }
     }
 }
 
@@ -64,7 +76,17 @@ impl Account {
         self.tallies.iter().find(|tally| tally.window == window && tally.span.contains(at))
     }
 
-    /// All windows that are added up, the recent minutes among them.
+    /// What was used of a quota in the seconds that end now; `None` where that has not been added
+    /// up yet.
+    pub fn sliding(&self, quota: &Quota, seconds: SlidingSeconds) -> Option<&SlidingTally> {
+        self.sliding.iter().find(|tally| tally.is_of(quota, seconds))
+    }
+
+    pub fn all_sliding(&self) -> &[SlidingTally] {
+        &self.sliding
+    }
+
+    /// All windows by the calendar that are added up, the recent minutes among them.
     pub fn windows(&self) -> impl Iterator<Item = (Window, Span, &Table)> {
         let tallies = self.tallies.iter().map(|tally| (tally.window, tally.span, &tally.table));
         let recent = self.recent.iter().map(|(start, table)| {
@@ -110,6 +132,26 @@ impl Account {
         self.tallies.push(tally);
     }
 
+    pub fn keep_sliding(&mut self, tally: SlidingTally) {
+        self.sliding.push(tally);
+    }
+
+    /// The minutes of which all use is known here, by their beginnings: those from this instant on.
+    pub fn recent_minutes(
+        &self,
+        now: Timestamp,
+    ) -> (Timestamp, impl Iterator<Item = (Timestamp, &Table)>) {
+        let oldest = Timestamp::from_micros(now.micros() - RECENT_MICROS + MINUTE_MICROS);
+        let first = start_of_minute(oldest);
+        let minutes = self.recent.iter().filter(move |(start, _)| *start >= first);
+        (first, minutes.map(|(start, table)| (*start, table)))
+    }
+
+    /// When the latest use was; ahead of now, if its clock was.
+    pub fn latest_use(&self) -> Timestamp {
+        self.latest_use
+    }
+
     /// What the recent minutes say of a span of one minute.
     pub fn recent_minute(&self, span: &Span) -> Table {
         let minute = self.recent.iter().find(|(start, _)| *start == span.start);
@@ -119,6 +161,27 @@ impl Account {
     /// The alerts of windows that have not passed.
     pub fn raised(&self) -> &[Raised] {
         &self.raised
+    }
+
+    /// The thresholds, in percent, raised for a quota over a sliding window less than its length
+    /// ago.
+    pub fn thresholds_raised_lately(
+        &self,
+        quota: &QuotaName,
+        limit: Amount,
+        seconds: SlidingSeconds,
+        now: Timestamp,
+    ) -> Vec<u32> {
+        self.raised
+            .iter()
+            .filter(|raised| {
+                let alert = &raised.alert;
+                let end = raised.window_start.plus(seconds.duration());
+                let lately = raised.window_end == Some(end) && end > now;
+                lately && alert.quota == *quota && alert.limit == limit
+            })
+            .map(|raised| raised.alert.threshold)
+            .collect()
     }
 
     /// The thresholds, in percent, raised for a quota in a window that began then.
@@ -145,6 +208,11 @@ impl Account {
         let (occurred_at, now) = (report.occurred_at, event.recorded_at);
         self.arrive(own, now).count(occurred_at, None, &totals, now)?;
         self.count(occurred_at, now, |table| table.add(provider, model, &totals))?;
+        for tally in &mut self.sliding {
+            tally.add(report, now)?;
+        }
+        self.sliding.retain(|tally| !tally.is_forgettable(now));
+        self.latest_use = self.latest_use.max(occurred_at);
         self.raise(own, &event.raised);
         Ok(())
     }
@@ -159,6 +227,8 @@ impl Account {
             table.add(provider, model, &after)?;
             table.take(provider, model, &before)
         })?;
+        // Which of its buckets the event lies in, nobody knows any more: it is added up anew.
+        self.sliding.retain(|tally| !tally.counts(occurred_at, now));
         self.raise(own, &correction.raised);
         Ok(())
     }

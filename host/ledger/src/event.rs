@@ -71,7 +71,8 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raised {
     pub alert: Alert,
-    /// The quota's window: an alert is raised once in it.
+    /// The quota's window: an alert is raised once in it. For a sliding one, its length from
+    /// `raised_at` on.
     pub window_start: Timestamp,
     pub window_end: Option<Timestamp>,
     pub raised_at: Timestamp,

@@ -18,6 +18,7 @@ mod refusal;
 mod reservation;
 mod reserved;
 mod root;
+mod sliding;
 pub mod store;
 mod totals;
 

@@ -6,6 +6,9 @@ use serde::Deserialize;
 use tollgate_plugin::{Decimal, Pointer, Problem, Problems};
 
 const WINDOWS: [&str; 6] = ["minute", "hour", "day", "week", "month", "lifetime"];
+/// Begins the name of a window that goes along with the clock.
+const SLIDING: &str = "sliding:";
+const SLIDING_SECONDS_MAX: u32 = 2_678_400;
 const MODES: [&str; 2] = ["hard", "soft"];
 
 /// The `[config]` table of the manifest.
@@ -99,9 +102,22 @@ fn check_quota(quota: &Quota, at: &Pointer, problems: &mut Problems) {
     check_name(&quota.name, &at.to("name"), problems);
     check_name(&quota.meter, &at.to("meter"), problems);
     check_providers(&quota.providers, at, problems);
-    check_word(&quota.window, &WINDOWS, &at.to("window"), problems);
+    check_window(&quota.window, &at.to("window"), problems);
     check_word(&quota.mode, &MODES, &at.to("mode"), problems);
     check_amount(quota.limit.unwrap_or_default(), &at.to("limit"), problems);
+}
+
+fn check_window(window: &str, at: &Pointer, problems: &mut Problems) {
+    let Some(seconds) = window.strip_prefix(SLIDING) else {
+        let known = WINDOWS.join(", ");
+        let message = format!("`{window}` is none of {known}, {SLIDING}SECONDS");
+        return problems.unless(WINDOWS.contains(&window), at, message);
+    };
+    // As the host reads it: digits alone, and no zero before them.
+    let plain = seconds.bytes().all(|digit| digit.is_ascii_digit()) && !seconds.starts_with('0');
+    let known = |seconds: u32| (1..=SLIDING_SECONDS_MAX).contains(&seconds);
+    let message = format!("`{window}` must be {SLIDING} and 1 to {SLIDING_SECONDS_MAX} seconds");
+    problems.unless(plain && seconds.parse().is_ok_and(known), at, message);
 }
 
 fn check_name(name: &str, at: &Pointer, problems: &mut Problems) {

@@ -134,6 +134,11 @@ fn configuration_errors_name_the_path() {
     let quota = "/plans/0/quotas/0";
     let wrong = json!({"name": "n", "meter": "calls", "window": "fortnight"});
     check_problem(quota, wrong, "/plans/0/quotas/0/window", "`fortnight` is none of minute");
+    for window in ["sliding:0", "sliding:x", "sliding:", "sliding:-5", "sliding:2678401"] {
+        let wrong = json!({"name": "n", "meter": "calls", "window": window});
+        let message = format!("`{window}` must be sliding: and 1 to 2678400 seconds");
+        check_problem(quota, wrong, "/plans/0/quotas/0/window", &message);
+    }
     let wrong = json!({"name": "n", "meter": "calls", "mode": "gentle"});
     check_problem(quota, wrong, "/plans/0/quotas/0/mode", "`gentle` is none of hard, soft");
     let wrong = json!({"name": "n", "meter": "calls", "limits": 1});

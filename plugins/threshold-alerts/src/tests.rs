@@ -86,6 +86,19 @@ fn an_alert_says_what_happened() {
 }
 
 #[test]
+fn a_window_is_named_in_words() {
+    for (window, words) in [
+        ("day", "9 of 10 calls today (bursts)"),
+        ("minute", "9 of 10 calls this minute (bursts)"),
+        ("sliding:60", "9 of 10 calls in 60 seconds (bursts)"),
+        ("sliding:1", "9 of 10 calls in 1 second (bursts)"),
+    ] {
+        let reading = Reading { window: window.into(), ..reading("bursts", "calls", "9", "10") };
+        assert_eq!(shipped().due(&[reading])[0].message, format!("user123 used {words}."));
+    }
+}
+
+#[test]
 fn a_larger_plan_is_advised_once_for_all_quotas_that_are_near_their_end() {
     let readings = [
         reading("gemini_calls", "calls", "4000", "5000"),

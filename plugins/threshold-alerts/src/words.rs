@@ -48,17 +48,20 @@ pub(crate) fn upgrades<'r>(near: impl Iterator<Item = &'r Reading>) -> Vec<Recom
     advice.collect()
 }
 
-/// For instance `4000 of 5000 calls this month (gemini_calls)`.
+/// For instance `4000 of 5000 calls this month (gemini_calls)`, or `9 of 10 calls in 60 seconds
+/// (bursts)`.
 fn standing(reading: &Reading) -> String {
     let Reading { quota, meter, window, limit, after, .. } = reading;
     let unit = match meter.as_str() {
         "cost" => "USD".into(),
         meter => meter.replace('_', " "),
     };
-    let when = match window.as_str() {
-        "day" => "today".into(),
-        "lifetime" => "in total".into(),
-        window => format!("this {window}"),
+    let when = match (window.as_str(), window.strip_prefix("sliding:")) {
+        ("day", _) => "today".into(),
+        ("lifetime", _) => "in total".into(),
+        (_, Some("1")) => "in 1 second".into(),
+        (_, Some(seconds)) => format!("in {seconds} seconds"),
+        (window, None) => format!("this {window}"),
     };
     format!("{after} of {limit} {unit} {when} ({quota})")
 }

@@ -63,7 +63,8 @@ pub(crate) fn due(
     instance: &mut Instance<Alerts>,
     readings: &[&Reading],
 ) -> Result<Vec<Alert>, Fault> {
-    let shown = shown(readings)?;
+    let windows = windows(readings);
+    let shown = shown(readings, &windows)?;
     let answer =
         instance.call(input_bytes(readings), |guest, store| guest.call_due(store, &shown))?;
     Ok(each("alerts", answer, |alert| read(alert, readings))?)
@@ -74,7 +75,8 @@ pub(crate) fn recommend(
     instance: &mut Instance<Alerts>,
     readings: &[&Reading],
 ) -> Result<Vec<Recommendation>, Fault> {
-    let shown = shown(readings)?;
+    let windows = windows(readings);
+    let shown = shown(readings, &windows)?;
     let bytes = input_bytes(readings);
     let answer = instance.call(bytes, |guest, store| guest.call_recommend(store, &shown))?;
     let advice = answer.into_iter().map(|advice| Recommendation {
@@ -85,22 +87,30 @@ pub(crate) fn recommend(
     Ok(advice.collect())
 }
 
-fn shown<'a>(readings: &[&'a Reading]) -> Result<Vec<alerts::Reading<'a>>, Fault> {
-    let show = |reading: &&'a Reading| {
+/// The names of the readings' windows.
+fn windows(readings: &[&Reading]) -> Vec<String> {
+    readings.iter().map(|reading| reading.window.to_string()).collect()
+}
+
+fn shown<'a>(
+    readings: &[&'a Reading],
+    windows: &'a [String],
+) -> Result<Vec<alerts::Reading<'a>>, Fault> {
+    let show = |(reading, window): (&&'a Reading, &'a String)| {
         Ok(alerts::Reading {
             subject: reading.subject.as_str(),
             plan: reading.plan.as_str(),
             quota: reading.quota.as_str(),
             meter: reading.meter.as_str(),
             provider: reading.provider.as_ref().map(|provider| provider.as_str()),
-            window: reading.window.as_str(),
+            window,
             limit: from_amount(reading.limit)?,
             before: from_amount(reading.before)?,
             after: from_amount(reading.after)?,
             raised: &reading.raised,
         })
     };
-    readings.iter().map(show).collect()
+    readings.iter().zip(windows).map(show).collect()
 }
 
 fn read(alert: alerts::Alert, readings: &[&Reading]) -> Result<Alert, BadOutput> {

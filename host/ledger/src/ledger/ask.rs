@@ -9,7 +9,7 @@ use tollgate_domain::{
     Timestamp, Usage, decide,
 };
 
-use super::{Ledger, LedgerError, Step};
+use super::{Ledger, LedgerError, Locked, Step};
 use crate::once::Turn;
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
@@ -50,7 +50,7 @@ impl<S: Store> Ledger<S> {
         let judged = self.run(&ask.call.subject, ask.plans, clock, |locked| {
             let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
             let opinion = judge(&snapshot);
-            Ok(Step::Done(decide(snapshot, opinion)))
+            Ok(Step::Done(locked.decide(snapshot, opinion)))
         });
         Ok(judged.await?.0)
     }
@@ -68,7 +68,7 @@ impl<S: Store> Ledger<S> {
         let reserved = self.run(subject, ask.plans, clock, |locked| {
             let snapshot = locked.root.snapshot(ask.call, ask.cost, ask.plans, locked.now);
             let opinion = judge(&snapshot);
-            let decision = decide(snapshot, opinion);
+            let decision = locked.decide(snapshot, opinion);
             if let Some(denial) = &decision.denial {
                 let refusal = refusal(ask, decision.snapshot.clone(), denial.clone());
                 let change = Change::Refused(Arc::new(refusal));
@@ -154,6 +154,17 @@ fn refusal(ask: &Ask<'_>, snapshot: Snapshot, denial: Denial) -> Refusal {
         snapshot,
         denial,
         revision: ask.revision.to_owned(),
+    }
+}
+
+impl Locked<'_> {
+    /// Decides, and tells of what is refused by sliding windows when it would fit them.
+    fn decide(&self, snapshot: Snapshot, opinion: Opinion) -> Decision {
+        let mut decision = decide(snapshot, opinion);
+        if let Some(denial) = &mut decision.denial {
+            denial.fits_at = self.root.fits_at(&decision.snapshot);
+        }
+        decision
     }
 }
 

@@ -1,17 +1,17 @@
 //! Everything beneath one root, in memory, under one lock.
 
+mod added_up;
 mod standing;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Calendar, EventKey, PlanBook, RootId, Snapshot, SubjectId, SubjectPath, Subscription,
-    Timestamp, Window,
+    EventKey, PlanBook, RootId, Snapshot, SubjectId, SubjectPath, Subscription, Timestamp, Window,
 };
 
 pub use self::standing::Added;
-use crate::account::{Account, Tally};
+use crate::account::Account;
 use crate::correction::Correction;
 use crate::event::Event;
 use crate::once::Turn;
@@ -134,7 +134,12 @@ impl Root {
             let calendar = terms.calendar();
             self.add_up(store, &subject, Window::Month, &calendar, now)?;
             for quota in terms.quotas() {
-                self.add_up(store, &subject, quota.window, &calendar, now)?;
+                match quota.window {
+                    Window::Sliding(seconds) => {
+                        self.add_up_sliding(store, &subject, quota, seconds, now)?;
+                    }
+                    window => self.add_up(store, &subject, window, &calendar, now)?,
+                }
             }
         }
         Ok(())
@@ -325,31 +330,6 @@ impl Root {
             (level.version, level.account) = (version, account);
         }
         level.loaded = true;
-        Ok(())
-    }
-
-    /// Makes sure that a window is added up.
-    fn add_up<S: Store>(
-        &mut self,
-        store: &S,
-        subject: &SubjectId,
-        window: Window,
-        calendar: &Calendar,
-        now: Timestamp,
-    ) -> Result<(), NotReady> {
-        let Some(level) = self.levels.get_mut(subject) else { return Ok(()) };
-        if level.account.tally(window, now).is_some() {
-            return Ok(());
-        }
-        let span = window.span(now, calendar);
-        let table = match window {
-            Window::Minute => level.account.recent_minute(&span),
-            _ if level.version == 0 => Default::default(),
-            // The store knows only what is on disk.
-            _ if level.under_way > 0 => return Err(NotReady::Wait),
-            _ => store.used(subject, &span)?,
-        };
-        Arc::make_mut(&mut level.account).keep(Tally { window, span, table }, now);
         Ok(())
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tollgate_domain::{
     Alert, Amount, BillingCycle, Calendar, Call, ExpectedCost, LevelState, Meter, Mode, ModelId,
-    PeriodId, Plan, PlanBook, PlanId, ProviderId, Quota, QuotaState, Reading, Snapshot, Span,
-    Status, SubjectId, SubjectPath, Subscription, Timestamp, Usage, Usd,
+    PeriodId, Plan, PlanBook, PlanId, ProviderId, Quota, QuotaState, Reading, SlidingSeconds,
+    Snapshot, Span, Status, SubjectId, SubjectPath, Subscription, Timestamp, Usage, Usd, Window,
 };
 
 use super::{Level, Root};
-use crate::account::Account;
+use crate::account::{Account, Tally};
 use crate::correction::Use;
 use crate::event::Raised;
 
@@ -76,6 +76,25 @@ impl Root {
     pub fn quotas(&self, subject: &SubjectId, book: &PlanBook, at: Timestamp) -> Vec<QuotaState> {
         let Some((_, level, terms)) = self.terms(subject, book).last() else { return vec![] };
         terms.quotas().iter().map(|quota| level.standing(quota, at)).collect()
+    }
+
+    /// When the call of a refused snapshot fits the sliding windows that refuse it, if nothing else
+    /// is used until then; `None` where there are none, or where it never fits.
+    pub fn fits_at(&self, snapshot: &Snapshot) -> Option<Timestamp> {
+        let mut latest = None;
+        for state in &snapshot.levels {
+            let plan = state.terms.as_ref();
+            for standing in state.quotas.iter().filter(|quota| !quota.fits_without(Amount::ZERO)) {
+                let of_name = |quota: &&Quota| quota.name == standing.name;
+                let quota = plan.and_then(|plan| plan.quotas.iter().find(of_name));
+                if let (Window::Sliding(seconds), Some(quota)) = (standing.window, quota) {
+                    let level = self.levels.get(&state.subject)?;
+                    latest =
+                        latest.max(Some(level.fits_at(quota, seconds, standing, snapshot.at)?));
+                }
+            }
+        }
+        latest
     }
 
     /// The plan in force for a level: its own, or else that of the nearest level above, or else
@@ -169,12 +188,12 @@ impl Effect {
         terms: &Terms,
         now: Timestamp,
     ) {
-        let tally = account.tally(quota.window, now);
-        let tally = tally.filter(|tally| tally.span.contains(added.occurred_at));
-        let (Some(limit), Some(tally), Some(plan)) = (quota.limit, tally, terms.plan_id()) else {
+        let (Some(limit), Some(plan)) = (quota.limit, terms.plan_id()) else { return };
+        let Some(counted) = Counted::by(account, quota, limit, now) else { return };
+        if !counted.takes(added.occurred_at) {
             return;
-        };
-        let before = tally.table.read(quota);
+        }
+        let before = counted.used;
         let measure = |usage, cost| quota.meter.measure(usage, cost).unwrap_or_default();
         let replaced = added.before.map(|used| measure(&used.usage, used.cost));
         let rest = before.minus_or_zero(replaced.unwrap_or_default());
@@ -184,7 +203,7 @@ impl Effect {
         if limit == Amount::ZERO {
             return;
         }
-        self.spans.push(tally.span);
+        self.spans.push(counted.span);
         self.readings.push(Reading {
             subject: subject.clone(),
             plan,
@@ -198,15 +217,55 @@ impl Effect {
             limit,
             before,
             after,
-            raised: account.thresholds_raised(&quota.name, limit, tally.span.start),
+            raised: counted.raised,
         });
+    }
+}
+
+/// What a quota counts at an instant.
+struct Counted {
+    used: Amount,
+    /// Uses in it add to that.
+    takes: Span,
+    /// In which each alert is raised once.
+    span: Span,
+    /// The thresholds that are raised in it already.
+    raised: Vec<u32>,
+}
+
+impl Counted {
+    fn by(account: &Account, quota: &Quota, limit: Amount, now: Timestamp) -> Option<Self> {
+        let Window::Sliding(seconds) = quota.window else {
+            let Tally { span, table, .. } = account.tally(quota.window, now)?;
+            let raised = account.thresholds_raised(&quota.name, limit, span.start);
+            return Some(Self { used: table.read(quota), takes: *span, span: *span, raised });
+        };
+        let tally = account.sliding(quota, seconds)?;
+        Some(Self {
+            used: tally.used(now),
+            takes: Span { start: seconds.span(now).start, end: None },
+            span: Span { start: now, end: Some(now.plus(seconds.duration())) },
+            raised: account.thresholds_raised_lately(&quota.name, limit, seconds, now),
+        })
+    }
+
+    fn takes(&self, at: Timestamp) -> bool {
+        self.takes.contains(at)
     }
 }
 
 impl Level {
     /// Where a quota stands whose window is added up.
     fn standing(&self, quota: &Quota, at: Timestamp) -> QuotaState {
-        let tally = self.account.tally(quota.window, at);
+        let (used, reserved, resets_at) = match quota.window {
+            Window::Sliding(seconds) => self.sliding(quota, seconds, at),
+            window => match self.account.tally(window, at) {
+                Some(Tally { span, table, .. }) => {
+                    (table.read(quota), self.reserved.read(quota, span.start), span.end)
+                }
+                None => Default::default(),
+            },
+        };
         QuotaState {
             name: quota.name.clone(),
             meter: quota.meter.clone(),
@@ -214,11 +273,61 @@ impl Level {
             window: quota.window,
             limit: quota.limit,
             grace_percent: quota.grace_percent,
-            used: tally.map(|tally| tally.table.read(quota)).unwrap_or_default(),
-            reserved: tally.map(|tally| self.reserved.read(quota, &tally.span)).unwrap_or_default(),
+            used,
+            reserved,
             requested: None,
             unpriced: false,
-            resets_at: tally.and_then(|tally| tally.span.end),
+            resets_at,
+        }
+    }
+
+    /// What is used and reserved of a quota over a sliding window, and when the oldest of it
+    /// leaves: a hold as long after its creation as the use that it stands for.
+    fn sliding(
+        &self,
+        quota: &Quota,
+        seconds: SlidingSeconds,
+        at: Timestamp,
+    ) -> (Amount, Amount, Option<Timestamp>) {
+        let tally = self.account.sliding(quota, seconds);
+        let used = tally.map(|tally| tally.used(at)).unwrap_or_default();
+        let start = seconds.span(at).start;
+        let reserved = self.reserved.read(quota, start);
+        let oldest_use = tally.and_then(|tally| tally.leaving(at).next()).map(|(leaves, _)| leaves);
+        let oldest_hold = match reserved {
+            Amount::ZERO => None,
+            _ => self.reserved.oldest(quota, start),
+        };
+        let oldest_hold = oldest_hold.map(|created| created.plus(seconds.duration()));
+        let oldest = oldest_use.into_iter().chain(oldest_hold).min();
+        (used, reserved, oldest.or(Some(at.plus(seconds.duration()))))
+    }
+
+    /// When enough has left a sliding window for a call to fit that does not.
+    fn fits_at(
+        &self,
+        quota: &Quota,
+        seconds: SlidingSeconds,
+        standing: &QuotaState,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let start = seconds.span(at).start;
+        let holds = self.reserved.by_creation(quota, start);
+        let mut holds = holds.map(|(end, held)| (end.plus(seconds.duration()), held)).peekable();
+        let tally = self.account.sliding(quota, seconds);
+        let mut uses = tally.into_iter().flat_map(|tally| tally.leaving(at)).peekable();
+        let mut gone = Amount::ZERO;
+        loop {
+            let hold_is_next = match (holds.peek(), uses.peek()) {
+                (Some((hold, _)), Some((one, _))) => hold < one,
+                (hold, _) => hold.is_some(),
+            };
+            let next = if hold_is_next { holds.next() } else { uses.next() };
+            let (leaves_at, amount) = next?;
+            gone = gone.saturating_add(amount);
+            if standing.fits_without(gone) {
+                return Some(leaves_at);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - `model`: random histories, audited by a naive model
 //! - `recovery`: what is acknowledged survives a restart
 //! - `refusals`: facts as well, for a while
+//! - `sliding`: what is used counts for so many seconds, and no grant passes a limit in any of them
 //! - `verify`: what is stored wrongly is named
 
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
@@ -23,5 +24,6 @@ mod exactness;
 mod model;
 mod recovery;
 mod refusals;
+mod sliding;
 mod support;
 mod verify;

@@ -1,13 +1,17 @@
 //! Random histories, audited by a model that keeps a list of everything and adds it up anew
 //! for each question.
+//!
+//! Its answers are exact, save on sliding windows: there, what has left may count a little longer,
+//! as long as the tolerances below say. What is granted must fit all the same.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 use proptest::prelude::*;
-use tollgate_domain::{Calendar, PlanBook, Span, SubjectPath, Timestamp, Window};
+use tollgate_domain::{Amount, Calendar, PlanBook, Quota, Span, SubjectPath, Timestamp, Window};
 use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{
     BillingEntry, EventId, Ledger, Period, Recorded, ReservationId, SubscriptionChange, forgettable,
@@ -16,43 +20,81 @@ use tollgate_ledger::{
 use crate::support::*;
 
 const PATHS: [&str; 4] = ["acme", "acme/ann", "acme/bob", "zoe"];
-const PLANS: [&str; 2] = ["small", "large"];
+const PLANS: [&str; 4] = ["small", "large", "short", "long"];
+/// The lengths of the windows that slide.
+const SLIDING_SECONDS: [u32; 7] = [1, 7, 30, 200, 10_000, 200_000, 2_678_400];
 const CALENDARS: [Calendar; 3] = [
     Calendar { timezone: Tz::UTC, anchor_day: 1 },
     Calendar { timezone: Tz::America__St_Johns, anchor_day: 31 },
     Calendar { timezone: Tz::Asia__Kathmandu, anchor_day: 15 },
 ];
 
-/// For how long after its expiry a reservation can be settled.
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-
 #[derive(Clone, Debug)]
 enum Step {
-    Reserve { path: usize, tokens: u64, seconds: u64 },
-    Settle { which: usize, tokens: u64 },
-    Release { which: usize },
-    Record { path: usize, tokens: u64, minutes_ago: u32 },
-    Correct { which: usize, tokens: u64 },
-    Subscribe { path: usize, plan: usize, calendar: usize },
-    Pass { seconds: u64 },
+    Reserve {
+        path: usize,
+        tokens: u64,
+        seconds: u64,
+    },
+    Settle {
+        which: usize,
+        tokens: u64,
+    },
+    Release {
+        which: usize,
+    },
+    /// Of a use so many seconds from now, or ago.
+    Record {
+        path: usize,
+        tokens: u64,
+        later: i64,
+    },
+    /// Says that an event used so many tokens.
+    Correct {
+        which: usize,
+        tokens: u64,
+    },
+    Subscribe {
+        path: usize,
+        plan: usize,
+        calendar: usize,
+    },
+    Pass {
+        millis: u64,
+    },
+    /// To the moment before an event leaves a sliding window, or to that at which it does.
+    PassTo {
+        which: usize,
+        window: usize,
+        left: bool,
+    },
+    Look {
+        path: usize,
+    },
     Condense,
     Restart,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let path = 0..PATHS.len();
+    let later = prop_oneof![2 => Just(0), 1 => -180_000..0_i64, 1 => -150..0_i64, 1 => 1..=300_i64];
     prop_oneof![
         5 => (path.clone(), 1..40_u64, 1..200_u64)
             .prop_map(|(path, tokens, seconds)| Step::Reserve { path, tokens, seconds }),
         4 => (any::<usize>(), 0..40_u64).prop_map(|(which, tokens)| Step::Settle { which, tokens }),
         1 => any::<usize>().prop_map(|which| Step::Release { which }),
-        3 => (path.clone(), 0..40_u64, prop_oneof![Just(0), 0..3_000_u32])
-            .prop_map(|(path, tokens, minutes_ago)| Step::Record { path, tokens, minutes_ago }),
+        4 => (path.clone(), 0..40_u64, later)
+            .prop_map(|(path, tokens, later)| Step::Record { path, tokens, later }),
         2 => (any::<usize>(), 0..40_u64)
             .prop_map(|(which, tokens)| Step::Correct { which, tokens }),
-        1 => (path, 0..PLANS.len(), 0..CALENDARS.len())
+        1 => (path.clone(), 0..PLANS.len(), 0..CALENDARS.len())
             .prop_map(|(path, plan, calendar)| Step::Subscribe { path, plan, calendar }),
-        3 => prop_oneof![4 => 1..90_u64, 4 => 600..90_000_u64, 1 => 900_000..6_000_000_u64].prop_map(|seconds| Step::Pass { seconds }),
+        5 => prop_oneof![1..9_000_u64, 1_000..90_000_u64, 600_000..90_000_000_u64]
+            .prop_map(|millis| Step::Pass { millis }),
+        1 => (900_000_000..6_000_000_000_u64).prop_map(|millis| Step::Pass { millis }),
+        3 => (any::<usize>(), 0..SLIDING_SECONDS.len(), any::<bool>())
+            .prop_map(|(which, window, left)| Step::PassTo { which, window, left }),
+        2 => path.prop_map(|path| Step::Look { path }),
         1 => Just(Step::Condense),
         1 => Just(Step::Restart),
     ]
@@ -65,6 +107,7 @@ fn plans() -> PlanBook {
             vec![
                 quota("minute_calls", "calls", Window::Minute, "4"),
                 quota("day_tokens", "tokens", Window::Day, "150"),
+                sliding("sliding_calls", "calls", 2, "3"),
             ],
         ),
         plan(
@@ -75,7 +118,45 @@ fn plans() -> PlanBook {
                 quota("lifetime_tokens", "tokens", Window::Lifetime, "900"),
             ],
         ),
+        plan(
+            PLANS[2],
+            vec![
+                sliding("one_second", "calls", 0, "1"),
+                sliding("some_seconds", "tokens", 1, "90"),
+                sliding("some_minutes", "calls", 3, "6"),
+            ],
+        ),
+        plan(
+            PLANS[3],
+            vec![
+                sliding("hours", "cost", 4, "0.200"),
+                sliding("days", "tokens", 5, "400"),
+                sliding("all", "calls", 6, "25"),
+            ],
+        ),
     ])
+}
+
+fn sliding(name: &str, meter: &str, window: usize, limit: &str) -> Quota {
+    let seconds = SLIDING_SECONDS[window];
+    quota(name, meter, format!("sliding:{seconds}").parse().unwrap(), limit)
+}
+
+/// By how much longer a hold may count.
+const HOLD_TOLERANCE: Duration = Duration::from_micros(62_500);
+
+/// By how much longer a use may count that is recorded while its window is kept: a 128th of the
+/// window, or half of what it is dated ahead.
+fn kept_tolerance(seconds: u32, event: &Event) -> Duration {
+    let ahead = event.at.since(event.recorded_at);
+    (Duration::from_secs(seconds.into()) / 127).max(ahead / 2)
+}
+
+/// The same for one that was recorded before, and is added up from sums over minutes and
+/// quarter-hours.
+fn added_up_tolerance(seconds: u32) -> Duration {
+    let whole_quarters = (seconds / 128 / 900 + 1) * 900;
+    Duration::from_secs(if seconds <= 60 { 60 } else { whole_quarters.into() })
 }
 
 struct Hold {
@@ -87,12 +168,13 @@ struct Hold {
     ended: bool,
 }
 
-struct Used {
+struct Event {
     id: EventId,
     path: SubjectPath,
     /// By its last correction.
     tokens: u64,
-    occurred_at: Timestamp,
+    at: Timestamp,
+    recorded_at: Timestamp,
 }
 
 /// A change of what was used, as the bills see it.
@@ -111,7 +193,9 @@ struct Model {
     /// Path, plan and calendar, the latest last.
     assigned: Vec<(&'static str, &'static str, Calendar)>,
     holds: Vec<Hold>,
-    events: Vec<Used>,
+    events: Vec<Event>,
+    /// How many events there were when a level surely began to keep the windows of a plan.
+    kept: HashMap<(SubjectPath, &'static str), usize>,
     billed: Vec<Billed>,
     corrections: usize,
     refused: Vec<SubjectPath>,
@@ -140,39 +224,90 @@ impl Model {
         self.assigned(level).map_or(CALENDARS[0], |(_, calendar)| calendar)
     }
 
-    /// Used and reserved tokens and calls of a level, in the window that contains now.
-    fn sums(&self, level: &SubjectPath, window: Window) -> [(u64, u64); 2] {
-        let calendar = self.calendar(level);
-        let span = window.span(self.now, &calendar);
+    /// Used and reserved tokens and calls of a level: of the events and holds that count.
+    fn sums(
+        &self,
+        level: &SubjectPath,
+        event_counts: impl Fn(usize, &Event) -> bool,
+        hold_counts: impl Fn(&Hold) -> bool,
+    ) -> [(u64, u64); 2] {
         let beneath = |path: &SubjectPath| path.levels().any(|l| l == *level);
-        let used: Vec<_> = self
-            .events
-            .iter()
-            .filter(|used| beneath(&used.path) && span.contains(used.occurred_at))
-            .map(|used| used.tokens)
+        let used: Vec<_> = (0..)
+            .zip(&self.events)
+            .filter(|(_, event)| beneath(&event.path))
+            .filter(|(number, event)| event_counts(*number, event))
+            .map(|(_, event)| event.tokens)
             .collect();
         let held: Vec<_> = self
             .holds
             .iter()
             .filter(|hold| !hold.ended && hold.expires_at > self.now)
-            .filter(|hold| beneath(&hold.path) && span.contains(hold.created_at))
+            .filter(|hold| beneath(&hold.path) && hold_counts(hold))
             .map(|hold| hold.tokens)
             .collect();
         let sum = |list: &[u64]| (list.iter().sum(), list.len() as u64);
         [sum(&used), sum(&held)]
     }
 
+    /// Those in a window that begins by the calendar and contains now.
+    fn in_window(&self, level: &SubjectPath, window: Window) -> [(u64, u64); 2] {
+        let calendar = self.calendar(level);
+        let span = window.span(self.now, &calendar);
+        self.sums(level, |_, event| span.contains(event.at), |hold| span.contains(hold.created_at))
+    }
+
+    /// The least and the most that may count as used and as reserved in the window of a quota of
+    /// a level's plan.
+    fn counted(&self, level: &SubjectPath, plan: &'static str, quota: &Quota) -> [[Amount; 2]; 2] {
+        let measured = |sums: [(u64, u64); 2]| {
+            sums.map(|(tokens, calls)| match quota.meter.as_str() {
+                "tokens" => tokens.into(),
+                "cost" => price(tokens).0,
+                _ => calls.into(),
+            })
+        };
+        let Window::Sliding(seconds) = quota.window else {
+            return [measured(self.in_window(level, quota.window)); 2];
+        };
+        let counts = |at: Timestamp| at.plus(seconds.duration()) > self.now;
+        let least = self.sums(level, |_, event| counts(event.at), |hold| counts(hold.created_at));
+        let seconds = seconds.get();
+        let kept = self.kept.get(&(level.clone(), plan)).copied().unwrap_or(usize::MAX);
+        let tolerance = |number, event: &Event| {
+            let kept_tolerance = kept_tolerance(seconds, event);
+            let added_up = if number < kept { added_up_tolerance(seconds) } else { Duration::ZERO };
+            kept_tolerance.max(added_up)
+        };
+        let most = self.sums(
+            level,
+            |number, event| counts(event.at.plus(tolerance(number, event))),
+            |hold| counts(hold.created_at.plus(HOLD_TOLERANCE)),
+        );
+        [measured(least), measured(most)]
+    }
+
+    /// Takes note that the levels of a path are asked about. A default plan is in force on some
+    /// paths and not on others once anybody has chosen one: its windows may be forgotten meanwhile.
+    fn ask(&mut self, path: &SubjectPath) {
+        for (level, plan) in self.levels(path) {
+            let always = self.assigned(&level).is_some() || self.assigned.is_empty();
+            if let Some(plan) = plan.filter(|_| always) {
+                self.kept.entry((level, plan)).or_insert(self.events.len());
+            }
+        }
+    }
+
     fn use_up(&mut self, recorded: &Recorded, tokens: u64) {
         let report = &recorded.event.report;
-        let (path, occurred_at) = (report.subject.clone(), report.occurred_at);
+        let (path, at, recorded_at) = (report.subject.clone(), report.occurred_at, self.now);
         self.billed.push(Billed {
             path: path.clone(),
             calls: 1,
             tokens: tokens.into(),
-            occurred_at,
-            recorded_at: self.now,
+            occurred_at: at,
+            recorded_at,
         });
-        self.events.push(Used { id: recorded.id, path, tokens, occurred_at });
+        self.events.push(Event { id: recorded.id, path, tokens, at, recorded_at });
     }
 
     /// What an entry should say: calls, tokens, and the tokens of adjustments.
@@ -190,22 +325,23 @@ impl Model {
         sums
     }
 
-    fn fits(&self, path: &SubjectPath, tokens: u64) -> bool {
-        self.levels(path).iter().all(|(level, plan)| {
-            let total = |window| {
-                let [used, held] = self.sums(level, window);
-                (used.0 + held.0 + tokens, used.1 + held.1 + 1)
-            };
-            match *plan {
-                Some("small") => total(Window::Minute).1 <= 4 && total(Window::Day).0 <= 150,
-                Some("large") => {
-                    total(Window::Hour).1 <= 8
-                        && total(Window::Month).0 <= 500
-                        && total(Window::Lifetime).0 <= 900
-                }
-                _ => true,
+    /// Whether a call fits for certain, and whether it may.
+    fn fits(&self, path: &SubjectPath, tokens: u64) -> (bool, bool) {
+        let (mut surely, mut possibly) = (true, true);
+        for (level, plan) in self.levels(path) {
+            let Some(plan) = plan else { continue };
+            for quota in &self.plans.get(&plan.parse().unwrap()).unwrap().quotas {
+                let asked = quota.meter.measure(&usage(tokens), Some(price(tokens))).unwrap();
+                let fits = |[used, held]: [Amount; 2]| {
+                    let total = used.checked_add(held).unwrap().checked_add(asked).unwrap();
+                    total <= quota.limit.unwrap()
+                };
+                let [least, most] = self.counted(&level, plan, quota);
+                possibly &= fits(least);
+                surely &= fits(most);
             }
-        })
+        }
+        (surely, possibly)
     }
 }
 
@@ -231,6 +367,7 @@ impl World {
             assigned: vec![],
             holds: vec![],
             events: vec![],
+            kept: HashMap::new(),
             billed: vec![],
             corrections: 0,
             refused: vec![],
@@ -245,10 +382,15 @@ impl World {
         match step {
             Step::Reserve { path, tokens, seconds } => {
                 let lifetime = Duration::from_secs(seconds);
-                let (path, expected) = (PATHS[path], model.fits(&subject(PATHS[path]), tokens));
+                let path = PATHS[path];
+                model.ask(&subject(path));
+                let (surely, possibly) = model.fits(&subject(path), tokens);
                 let got = reserve(ledger, &model.plans, path, tokens, lifetime, now).await;
-                assert_eq!(got.reservation.is_some(), expected, "{path} asks {tokens}: {got:?}");
-                model.refused.extend((!expected).then(|| subject(path)));
+                match got.reservation {
+                    Some(_) => assert!(possibly, "{path} may not have {tokens}: {got:?}"),
+                    None => assert!(!surely, "{path} may have {tokens}: {got:?}"),
+                }
+                model.refused.extend(got.reservation.is_none().then(|| subject(path)));
                 model.holds.extend(got.reservation.map(|hold| Hold {
                     id: hold.id,
                     path: subject(path),
@@ -260,12 +402,15 @@ impl World {
             }
             Step::Settle { which, tokens } if !model.holds.is_empty() => {
                 let at = which % model.holds.len();
+                model.ask(&model.holds[at].path.clone());
                 let hold = &mut model.holds[at];
                 let report = report(hold.path.as_str(), None, tokens, hold.created_at);
                 let settled = settle(ledger, &model.plans, hold.id, &report, now).await;
-                hold.ended |= hold.expires_at.plus(WEEK) <= now;
-                assert_eq!(settled.as_ref().is_ok_and(|s| !s.duplicate), !hold.ended);
-                if !std::mem::replace(&mut hold.ended, true) {
+                let known = hold.expires_at.plus(Duration::from_secs(7 * 24 * 3600)) > now;
+                let settles = known && !hold.ended;
+                assert_eq!(settled.as_ref().is_ok_and(|s| !s.duplicate), settles);
+                hold.ended = true;
+                if settles {
                     model.use_up(&settled.unwrap(), tokens);
                 }
             }
@@ -276,8 +421,10 @@ impl World {
                 model.holds[at].ended = true;
             }
             Step::Settle { .. } | Step::Release { .. } => {}
-            Step::Record { path, tokens, minutes_ago } => {
-                let occurred_at = now.minus(minutes_ago * MINUTES);
+            Step::Record { path, tokens, later } => {
+                let apart = Duration::from_secs(later.unsigned_abs());
+                let occurred_at = if later > 0 { now.plus(apart) } else { now.minus(apart) };
+                model.ask(&subject(PATHS[path]));
                 let name = format!("e{}", model.events.len());
                 let report = report(PATHS[path], Some(&name), tokens, occurred_at);
                 let recorded = record(ledger, &model.plans, &report, now).await.unwrap();
@@ -287,17 +434,20 @@ impl World {
                 let at = which % model.events.len();
                 let key = format!("c{}", model.corrections);
                 model.corrections += 1;
-                let used = &mut model.events[at];
-                let corrected = correct(ledger, &model.plans, used.id, &key, tokens, now).await;
+                let event = &mut model.events[at];
+                let corrected = correct(ledger, &model.plans, event.id, &key, tokens, now).await;
                 assert!(!corrected.unwrap().duplicate);
                 model.billed.push(Billed {
-                    path: used.path.clone(),
+                    path: event.path.clone(),
                     calls: 0,
-                    tokens: i128::from(tokens) - i128::from(used.tokens),
-                    occurred_at: used.occurred_at,
+                    tokens: i128::from(tokens) - i128::from(event.tokens),
+                    occurred_at: event.at,
                     recorded_at: now,
                 });
-                used.tokens = tokens;
+                event.tokens = tokens;
+                // Sliding windows are added up anew.
+                let path = event.path.clone();
+                model.kept.retain(|(level, _), _| path.levels().all(|other| other != *level));
             }
             Step::Correct { .. } => {}
             Step::Subscribe { path, plan, calendar } => {
@@ -311,24 +461,58 @@ impl World {
                 };
                 ledger.subscribe(&subject(PATHS[path]), &change, &model.plans, now).await.unwrap();
                 model.assigned.push((PATHS[path], PLANS[plan], CALENDARS[calendar]));
+                model.kept.clear();
             }
-            Step::Pass { seconds } => model.now = now.plus(Duration::from_secs(seconds)),
+            Step::Pass { millis } => model.now = now.plus(Duration::from_millis(millis)),
+            Step::PassTo { which, window, left } if !model.events.is_empty() => {
+                let event = &model.events[which % model.events.len()];
+                let leaves_at = event.at.plus(Duration::from_secs(SLIDING_SECONDS[window].into()));
+                let just = Duration::from_micros(u64::from(!left));
+                model.now = now.max(leaves_at.minus(just));
+            }
+            Step::PassTo { .. } => {}
+            Step::Look { path } => self.look(PATHS[path]).await,
             Step::Condense => ledger.tick(Some(&model.plans), now).unwrap(),
             Step::Restart => {
                 self.running = None;
                 self.running = Some(open(self.folder.path()));
+                model.kept.clear();
             }
         }
     }
 
-    async fn audit(&self) {
+    /// Compares where a level stands on the quotas of its plan.
+    async fn look(&mut self, path: &str) {
+        let (model, (_, ledger)) = (&mut self.model, self.running.as_ref().unwrap());
+        model.ask(&subject(path));
+        let usage = used(ledger, &model.plans, path, Period::Current, model.now).await;
+        let (level, plan) = model.levels(&subject(path)).pop().unwrap();
+        for got in &usage.quotas {
+            let plan = plan.unwrap();
+            let book = model.plans.get(&plan.parse().unwrap()).unwrap();
+            let quota = book.quotas.iter().find(|quota| quota.name == got.name).unwrap();
+            let [least, most] = model.counted(&level, plan, quota);
+            for (got, bounds) in [(got.used, 0), (got.reserved, 1)] {
+                let bounds = least[bounds]..=most[bounds];
+                assert!(bounds.contains(&got), "{path}, {}: {got} in {bounds:?}", quota.name);
+            }
+            if let Window::Sliding(_) = quota.window {
+                assert!(got.resets_at.unwrap() > model.now, "{path}, {}", quota.name);
+            }
+        }
+    }
+
+    async fn audit(&mut self) {
+        for path in PATHS {
+            self.look(path).await;
+        }
         let (model, (store, ledger)) = (&self.model, self.running.as_ref().unwrap());
         for path in PATHS {
             for (period, window) in
                 [(Period::Current, Window::Month), (Period::AllTime, Window::Lifetime)]
             {
                 let usage = used(ledger, &model.plans, path, period, model.now).await;
-                let [(expected, _), _] = model.sums(&subject(path), window);
+                let [(expected, _), _] = model.in_window(&subject(path), window);
                 assert_eq!(tokens(&usage), expected, "{path}, {window}");
             }
         }

@@ -1,7 +1,7 @@
 //! How a decision is written.
 
-use serde::Serialize;
-use tollgate_domain::{Amount, Decision, PlanId, QuotaName, SubjectId, Timestamp, Usd};
+use serde::{Serialize, Serializer};
+use tollgate_domain::{Amount, Decision, PlanId, QuotaName, SubjectId, Timestamp, Usd, Window};
 
 /// The answer to a check; a reservation's answer has it too.
 #[derive(Serialize)]
@@ -20,7 +20,8 @@ struct Standing<'a> {
     plan: Option<&'a PlanId>,
     name: &'a QuotaName,
     mode: &'static str,
-    window: &'static str,
+    #[serde(serialize_with = "name")]
+    window: Window,
     limit: Option<Amount>,
     used: Amount,
     reserved: Amount,
@@ -53,7 +54,7 @@ impl<'a> Verdict<'a> {
                 plan: level.plan.as_ref(),
                 name: &quota.name,
                 mode: quota.mode.as_str(),
-                window: quota.window.as_str(),
+                window: quota.window,
                 limit: quota.limit,
                 used: quota.used,
                 reserved: quota.reserved,
@@ -91,4 +92,8 @@ impl<'a> Denied<'a> {
             resets_at: quota.and_then(|quota| quota.resets_at),
         })
     }
+}
+
+fn name<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(window)
 }

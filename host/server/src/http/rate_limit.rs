@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use tollgate_domain::{Amount, Decision, LevelState, QuotaState, Timestamp};
+use tollgate_domain::{Amount, Decision, LevelState, QuotaState, Timestamp, Window};
 
 /// More digits than a structured field's integer may have.
 const DIGITS_MAX: usize = 15;
@@ -23,9 +23,9 @@ pub fn headers(decision: &Decision) -> HeaderMap {
         let _ = write!(policies, "{separator}\"{}\";q={limit}", quota.name);
         let _ = write!(limits, "{separator}\"{}\";r={remaining}", quota.name);
         let span = quota.window.span(at, &level.calendar);
-        if let Some(end) = span.end {
+        if let (Some(end), Some(reset)) = (span.end, quota.resets_at) {
             let _ = write!(policies, ";w={}", seconds(end.since(span.start)));
-            let _ = write!(limits, ";t={}", seconds(end.since(at)));
+            let _ = write!(limits, ";t={}", seconds(reset.since(at)));
         }
     }
     let named = [("ratelimit-policy", policies), ("ratelimit", limits)].into_iter();
@@ -38,10 +38,19 @@ pub fn headers(decision: &Decision) -> HeaderMap {
         .collect()
 }
 
-/// `Retry-After`, where a reset will help: not before the last of the violated quotas has reset.
+/// `Retry-After`, where a reset will help: not before the last of the violated quotas has reset,
+/// and of those over sliding windows, not before enough has left for the call to fit.
 pub fn retry_after(decision: &Decision) -> HeaderMap {
     let at = decision.snapshot.at;
-    let resets: Option<Vec<Timestamp>> = decision.violated().map(helpful_reset).collect();
+    let fits_at = decision.denial.as_ref().and_then(|denial| denial.fits_at);
+    let resets: Option<Vec<Timestamp>> = decision
+        .violated()
+        .map(|quota| {
+            let reset = helpful_reset(quota)?;
+            let slides = matches!(quota.window, Window::Sliding(_));
+            Some(fits_at.filter(|_| slides).unwrap_or(reset))
+        })
+        .collect();
     let latest = resets.and_then(|resets| resets.into_iter().max());
     let wait = latest.map(|latest| HeaderValue::from(seconds(latest.since(at))));
     wait.map(|wait| (header::RETRY_AFTER, wait)).into_iter().collect()
@@ -88,7 +97,7 @@ fn seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_domain::{Calendar, Mode, Snapshot, Status, Window};
+    use tollgate_domain::{Calendar, Mode, Snapshot, Status};
 
     use super::*;
 
@@ -137,6 +146,24 @@ mod tests {
             ["\"gemini_calls\";q=5000;w=2678400", "\"gemini_calls\";r=4200;t=86401"]
         );
         assert!(headers(&decision(vec![level(vec![quota("gemini_tokens", 9, 1)])])).is_empty());
+    }
+
+    #[test]
+    fn a_sliding_window_is_told_with_its_length_and_when_the_oldest_leaves() {
+        let sliding = |used| QuotaState {
+            window: "sliding:60".parse().unwrap(),
+            resets_at: "2025-01-31T00:00:10Z".parse().ok(),
+            ..quota("burst_calls", 5, used)
+        };
+        let granted = decision(vec![level(vec![sliding(4)])]);
+        assert_eq!(
+            printed(&headers(&granted)),
+            ["\"burst_calls\";q=5;w=60", "\"burst_calls\";r=1;t=11"]
+        );
+        let mut refused = decision(vec![level(vec![sliding(6)])]);
+        assert_eq!(printed(&retry_after(&refused)), ["11"]);
+        refused.denial.as_mut().unwrap().fits_at = "2025-01-31T00:00:20Z".parse().ok();
+        assert_eq!(printed(&retry_after(&refused)), ["21"], "the oldest are not enough");
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn standing(quota: &QuotaState) -> Used {
     (quota.name.clone(), quota.used, quota.limit)
 }
 
-/// What a month's use was of the quotas on months; other windows have passed.
+/// What a month's use was of the quotas on months; other windows, sliding ones too, have passed.
 fn in_month(plan: &Plan, table: &Table) -> Vec<Used> {
     let used = plan.quotas.iter().map(|quota| {
         let used = if quota.window == Window::Month { table.read(quota) } else { Amount::ZERO };

@@ -12,12 +12,13 @@ mod journal;
 mod names;
 mod refusals;
 mod reservations;
+mod sliding;
 
 pub use self::difference::Difference;
 
 use super::SledStore;
 use crate::event::EventId;
-use crate::store::Forget;
+use crate::store::{Forget, Store};
 use crate::totals::Totals;
 use accounts::Accounts;
 use billing::Billing;
@@ -52,7 +53,7 @@ impl SledStore {
         let last_block = last_block.unwrap_or(0);
 
         let mut journal = Journal::default();
-        let mut accounts = Accounts::default();
+        let mut accounts = Accounts::new(self.last_instant());
         let mut days = Days::default();
         let mut billing = Billing::default();
         let mut reservations = Reservations::new(may_lack.reservations_before);

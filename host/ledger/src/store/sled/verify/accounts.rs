@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tollgate_domain::{SubjectId, Subscription, Timestamp, Window};
 
 use super::difference::Differences;
+use super::sliding::Sliding;
 use crate::account::Account;
 use crate::event::Raised;
 use crate::store::sled::SledStore;
@@ -15,8 +16,11 @@ use crate::store::sled::block::Entry;
 use crate::store::{Change, Fact, Store, Version};
 use crate::totals::{Overflow, Table, Totals};
 
-#[derive(Default)]
-pub struct Accounts(HashMap<SubjectId, Level>);
+pub struct Accounts {
+    levels: HashMap<SubjectId, Level>,
+    /// When the last of all blocks was decided.
+    until: Timestamp,
+}
 
 /// What the blocks say of a level, beside what is stored of it.
 struct Level {
@@ -27,18 +31,25 @@ struct Level {
     subscription: Option<Subscription>,
     /// In the order of the stored account's windows.
     sums: Vec<Table>,
+    /// In the order of its sliding tallies.
+    sliding: Vec<Sliding>,
+    latest_use: Timestamp,
     raised: Vec<Raised>,
 }
 
 impl Accounts {
+    pub fn new(until: Timestamp) -> Self {
+        Self { levels: HashMap::new(), until }
+    }
+
     pub fn add(&mut self, store: &SledStore, entry: &Entry, differences: &mut Differences) {
         for subject in entry.change.levels() {
-            let level = match self.0.entry(subject.clone()) {
+            let level = match self.levels.entry(subject.clone()) {
                 Slot::Occupied(known) => known.into_mut(),
                 Slot::Vacant(new) => {
                     let stored = store.account(&subject);
                     let stored = differences.readable_of(Some(&subject), "the account", stored);
-                    new.insert(Level::new(stored.map(Option::unwrap_or_default)))
+                    new.insert(Level::new(stored.map(Option::unwrap_or_default), self.until))
                 }
             };
             level.version += 1;
@@ -56,12 +67,12 @@ impl Accounts {
     pub fn compare(self, store: &SledStore, differences: &mut Differences) -> u64 {
         for subject in store.rows.accounts() {
             if let Some(subject) = differences.readable("an account", subject)
-                && !self.0.contains_key(&subject)
+                && !self.levels.contains_key(&subject)
             {
                 differences.push(Some(&subject), "the account", "none", "one");
             }
         }
-        let mut levels: Vec<_> = self.0.into_iter().collect();
+        let mut levels: Vec<_> = self.levels.into_iter().collect();
         levels.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         for (subject, level) in &levels {
             level.compare(subject, differences);
@@ -71,13 +82,16 @@ impl Accounts {
 }
 
 impl Level {
-    fn new(stored: Option<(Version, Arc<Account>)>) -> Self {
+    fn new(stored: Option<(Version, Arc<Account>)>, until: Timestamp) -> Self {
         let windows = stored.iter().flat_map(|(_, account)| account.windows());
+        let sliding = stored.iter().flat_map(|(_, account)| account.all_sliding());
         Self {
             version: 0,
             touched_at: Timestamp::EPOCH,
             subscription: None,
             sums: windows.map(|_| Table::default()).collect(),
+            sliding: sliding.map(|tally| Sliding::new(tally, until)).collect(),
+            latest_use: Timestamp::EPOCH,
             raised: vec![],
             stored,
         }
@@ -92,6 +106,11 @@ impl Level {
                 let _ = add(sum, fact);
             }
         }
+        let sliding = self.stored.iter().flat_map(|(_, account)| account.all_sliding());
+        for (tally, sum) in sliding.zip(&mut self.sliding) {
+            sum.add(tally, self.version, fact);
+        }
+        self.latest_use = self.latest_use.max(fact.occurred_at());
         self.raised.retain(|raised| is_open(raised, self.touched_at));
         let raised = match fact {
             Fact::Event(event) => &event.raised,
@@ -119,6 +138,13 @@ impl Level {
                 window => format!("the {window} from {}", span.start),
             };
             differences.compare_tables(subject, &row, expected, found);
+        }
+        for (tally, expected) in account.all_sliding().iter().zip(&self.sliding) {
+            expected.compare(tally, subject, differences);
+        }
+        if account.latest_use() != self.latest_use {
+            let (expected, found) = (self.latest_use, account.latest_use());
+            differences.push(Some(subject), "the latest use", expected, found);
         }
         let open = |raised: &[Raised]| -> Vec<String> {
             let open = raised.iter().filter(|raised| is_open(raised, self.touched_at));
