@@ -482,8 +482,7 @@ extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
 extern "C" fn unlink(path: *const c_char) -> c_int {
     let mut disk = disk();
     // SAFETY: the caller's argument.
-    let outcome =
-        unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) as c_int };
+    let outcome = unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) as c_int };
     if outcome == 0
         && let Some(disk) = disk.as_mut()
         && let Some(name) = disk.named(path)

@@ -51,9 +51,7 @@ impl Fact {
                 let event = id.and_then(|id| store.event(id).unwrap());
                 event.is_some_and(|event| event.report.usage == usage(*tokens))
             }
-            Self::Once { key } => {
-                !store.marked(&once(key, "").key, noon()).unwrap().is_empty()
-            }
+            Self::Once { key } => !store.marked(&once(key, "").key, noon()).unwrap().is_empty(),
             Self::Held(id) => store.reservation(*id).unwrap().is_some(),
             Self::Settled(id) => store
                 .reservation(*id)

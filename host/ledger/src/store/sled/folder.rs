@@ -41,10 +41,7 @@ pub fn prepare(folder: &Path) -> Result<Found, StoreError> {
     fs::create_dir_all(folder).map_err(|error| about(folder, error))?;
     let unsealed = Seal {
         last_block: 0,
-        forgotten: Forget {
-            reservations_before: Timestamp::EPOCH,
-            keys_before: Timestamp::EPOCH,
-        },
+        forgotten: Forget { reservations_before: Timestamp::EPOCH, keys_before: Timestamp::EPOCH },
         state: State::Open,
     };
     let (path, log) = (seal::path(folder), folder.join(LOG));
@@ -59,6 +56,9 @@ pub fn prepare(folder: &Path) -> Result<Found, StoreError> {
     }
     let _lock = locked(&log)?;
     let doubt = match &seal {
+        None if Log::look_at(&log).map_err(|error| about(&log, error))?.is_strange() => {
+            return Err(about(&log, "this is no file of tollgate's"));
+        }
         None => Some(format!("{} is missing", path.display())),
         Some(Seal { state: State::Doubtful, .. }) => Some("the data were damaged before".into()),
         Some(Seal { state: State::Closed(closed), .. }) => {
@@ -84,7 +84,9 @@ fn compare(folder: &Path, closed: &Closed) -> Result<(), StoreError> {
     let found = Log::look_at(&log).and_then(|log| log.tail_at(offset));
     match found.map_err(|error| about(&log, error))? == closed.tail {
         true => Ok(()),
-        false => Err(about(&log, format!("damaged, somewhere in the 512 KiB from byte {offset} on"))),
+        false => {
+            Err(about(&log, format!("damaged, somewhere in the 512 KiB from byte {offset} on")))
+        }
     }
 }
 

@@ -41,7 +41,12 @@ impl Journal {
         let sealed = store.closing.sealed_block();
         if self.last_block < sealed {
             let expected = format!("block {sealed} at least");
-            differences.push(None, "the last block", expected, format!("block {}", self.last_block));
+            differences.push(
+                None,
+                "the last block",
+                expected,
+                format!("block {}", self.last_block),
+            );
         }
         let checkpoint = differences.readable("the checkpoint", store.rows.checkpoint());
         if let Some((block, _)) = checkpoint.flatten()
