@@ -81,9 +81,9 @@ impl Facts {
         for event in 0..EVENTS {
             let name = format!("e{event}").parse().unwrap();
             let id = store.event_by_key(&subject("acme/ann"), &name)?;
-            let id = id.unwrap_or_else(|| panic!("the name e{event} is lost, {said}"));
+            let id = id.ok_or_else(|| format!("the name e{event} is lost, {said}")).unwrap();
             let found = store.event(id)?;
-            let found = found.unwrap_or_else(|| panic!("e{event} is lost, {said}"));
+            let found = found.ok_or_else(|| format!("e{event} is lost, {said}")).unwrap();
             assert_eq!(found.report.usage, usage(event), "{said}");
             tokens += event;
             if event % 10 == 0 {

@@ -150,7 +150,11 @@ pub fn sync(folder: &Path) -> io::Result<()> {
     sync_names(folder)?;
     // The folder may be new as well.
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync(parent.unwrap_or(Path::new(".")))
+    match sync_names(parent.unwrap_or(Path::new("."))) {
+        // It may be somebody else's, who made the folder.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Makes sure that files which were renamed have their new names after a power cut.
