@@ -31,13 +31,17 @@ test: build
 	cargo test --release --workspace --locked
 
 ## What `make test` does a few times, for hours if need be: kills the service under load for
-## ROUNDS rounds, and audits the ledger over CASES random histories. A failure names its seed, or
-## the steps that led to it.
+## ROUNDS rounds, audits the ledger over CASES random histories, cuts the power CUTS times, and
+## damages its files DAMAGES times. A failure names its seed, or the steps that led to it.
 soak: ROUNDS ?= 50
 soak: CASES ?= 10000
+soak: CUTS ?= 5000
+soak: DAMAGES ?= 2000
 soak: build
 	TOLLGATE_SOAK_ROUNDS=$(ROUNDS) cargo test --release --workspace --locked --test tests durability::kill
 	PROPTEST_CASES=$(CASES) cargo test --release --workspace --locked --test ledger model
+	TOLLGATE_POWER_CUTS=$(CUTS) cargo test --release --workspace --locked --test power
+	TOLLGATE_DAMAGES=$(DAMAGES) cargo test --release --workspace --locked --test ledger damage
 
 bench: build
 	cargo bench --workspace --locked

@@ -6,6 +6,8 @@ mod full;
 mod holds;
 /// Events after `kill -9` under load.
 mod kill;
+/// Data that cannot be used are named, and nothing is made of them.
+mod unusable;
 
 use serde_json::{Value, json};
 

@@ -47,8 +47,13 @@ async fn calls(server: &Server) -> u64 {
 /// A limit on the size of files looks to a program as a full disk does, once it ignores the
 /// signal that goes with it.
 fn with_little_room(service: &Command) -> Command {
+    with_room(service, FILE_KIB_MAX)
+}
+
+/// The same, with room for so much.
+pub fn with_room(service: &Command, file_kib_max: u32) -> Command {
     let mut command = Command::new("sh");
-    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", FILE_KIB_MAX * 2);
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", file_kib_max * 2);
     command.args(["-c", &script]).arg(service.get_program()).args(service.get_args());
     command.current_dir(service.get_current_dir().unwrap());
     for (name, value) in service.get_envs() {

@@ -26,6 +26,9 @@ use libc::{c_char, c_int, c_uint, c_void, off64_t, size_t, ssize_t};
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
+/// Stands for a folder among the numbers of files.
+const FOLDER: usize = usize::MAX;
+
 static DISK: Mutex<Option<Disk>> = Mutex::new(None);
 
 /// What was done to the files of a folder.
@@ -302,7 +305,7 @@ impl Disk {
     fn opened(&mut self, descriptor: RawFd, name: PathBuf, flags: c_int) {
         let is_folder = self.folder.join(&name).is_dir();
         if is_folder {
-            self.by_descriptor.insert(descriptor, usize::MAX);
+            self.by_descriptor.insert(descriptor, FOLDER);
             return;
         }
         let file = match self.names.now().get(&name) {
@@ -323,7 +326,8 @@ impl Disk {
     }
 
     fn change(&mut self, descriptor: RawFd, change: impl FnOnce() -> Change) {
-        if let Some(file) = self.by_descriptor.get(&descriptor).copied() {
+        let file = self.by_descriptor.get(&descriptor).copied();
+        if let Some(file) = file.filter(|file| *file != FOLDER) {
             self.step();
             self.files[file].change(change());
         }
@@ -334,7 +338,7 @@ impl Disk {
         let Some(file) = self.by_descriptor.get(&descriptor).copied() else { return false };
         self.step();
         match file {
-            usize::MAX => self.names.sync(),
+            FOLDER => self.names.sync(),
             file => self.files[file].sync(),
         }
         true

@@ -4,7 +4,7 @@
 //! A binary of its own, since it stands between the program and the C library.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test is a panic")]
 
 mod disk;
 #[allow(dead_code, unused_imports, reason = "a few of its words are not needed here")]

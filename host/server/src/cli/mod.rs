@@ -6,6 +6,8 @@ mod plugin;
 mod serve;
 mod verify;
 
+use std::panic::PanicHookInfo;
+
 use anyhow::Context;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -39,6 +41,11 @@ enum Command {
 
 /// Runs the command that the program was started with.
 pub async fn run() -> anyhow::Result<()> {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        end_on_damage(panic);
+        others(panic);
+    }));
     match Cli::parse().command {
         Command::Serve(first) => serve::run(settings("serve", &first.place)?.0).await,
         Command::Config(first) => {
@@ -49,6 +56,14 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
         Command::Plugin(command) => plugin::run(command),
+    }
+}
+
+/// Ends the process with a clear word if the panic says that the ledger's data are damaged.
+fn end_on_damage(panic: &PanicHookInfo<'_>) {
+    if let Some(damage) = tollgate_ledger::store::sled::damage(panic) {
+        eprintln!("tollgate: the ledger failed: {damage}");
+        std::process::exit(1);
     }
 }
 

@@ -24,6 +24,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 /// ends, and a start goes on from what is on disk.
 fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
+        super::end_on_damage(panic);
         tracing::error!("tollgate has a bug and ends: {panic}");
         std::process::abort();
     }));

@@ -60,6 +60,9 @@ pub fn prepare(folder: &Path) -> Result<Found, StoreError> {
     }
     let _lock = locked(&log)?;
     let doubt = match &seal {
+        None if Log::look_at(&log).map_err(|error| about(&log, error))?.is_strange() => {
+            return Err(about(&log, "this is no file of tollgate's"));
+        }
         None => Some(format!("{} is missing", path.display())),
         Some(Seal { state: State::Doubtful, .. }) => Some("the data were damaged before".into()),
         Some(Seal { state: State::Closed(closed), .. }) => {
@@ -151,7 +154,11 @@ pub fn sync(folder: &Path) -> io::Result<()> {
     sync_names(folder)?;
     // The folder may be new as well.
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync(parent.unwrap_or(Path::new(".")))
+    match sync_names(parent.unwrap_or(Path::new("."))) {
+        // It may be somebody else's, who made the folder.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Makes sure that files which were renamed have their new names after a power cut.

@@ -36,13 +36,17 @@ pub struct Log {
     segments: Vec<(u64, u64)>,
     /// Where segments begin in the file whose first bytes are damaged.
     headless: Vec<u64>,
+    /// Whether the first header is all zeros.
+    begins_clear: bool,
 }
 
 impl Log {
     pub fn look_at(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        let mut log = Self { file, segments: Vec::new(), headless: Vec::new() };
+        let mut log =
+            Self { file, segments: Vec::new(), headless: Vec::new(), begins_clear: false };
+        log.begins_clear = is_clear(&log.read(0, HEADER_BYTES)?);
         for offset in (0..length).step_by(SEGMENT_BYTES) {
             let header = log.read(offset, HEADER_BYTES)?;
             match place_in_log(&header) {
@@ -54,6 +58,12 @@ impl Log {
         }
         log.segments.sort_unstable();
         Ok(log)
+    }
+
+    /// Whether it begins with what sled never wrote. A power cut may leave nothing there, but not
+    /// something else.
+    pub fn is_strange(&self) -> bool {
+        self.segments.is_empty() && !self.headless.is_empty() && !self.begins_clear
     }
 
     /// Where in the file something is unreadable that sled would read from the place `from` in the

@@ -36,6 +36,7 @@ use self::block::Entry;
 use self::closing::Closing;
 use self::folder::Found;
 use self::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
+pub use self::quiet::damage;
 use self::rows::{Key, Rows};
 pub use self::verify::{Difference, Verification};
 use super::{
@@ -92,7 +93,8 @@ impl SledStore {
         Self::opened(folder, |found| {
             let mut store = Self::replayed(folder, found, Err)?;
             if let Some(doubt) = &found.doubt {
-                store.dispel(doubt)?;
+                tracing::warn!("{doubt}; adding up all blocks anew");
+                store.dispel()?;
             }
             let last_block = store.writer.get_mut().next.block - 1;
             store.closing.begin(last_block)?;
@@ -120,7 +122,10 @@ impl SledStore {
         let opened = quiet::or_damaged(|| {
             let mut found = folder::prepare(folder)?;
             closing::reopen(folder, &mut found)?;
-            open(&found)
+            open(&found).map_err(|error| match &found.doubt {
+                Some(doubt) => StoreError(format!("{doubt}: {error}")),
+                None => error,
+            })
         });
         opened.map_err(|error| {
             StoreError(format!("cannot open the data in {}: {error}", folder.display()))
@@ -200,13 +205,12 @@ impl SledStore {
     }
 
     /// Adds up everything anew, where sled may have lost something.
-    fn dispel(&self, doubt: &str) -> Result<(), StoreError> {
-        tracing::warn!("{doubt}; adding up all blocks anew");
+    fn dispel(&self) -> Result<(), StoreError> {
         let verified = self.verify(&self.closing.forgotten(), |_, _| {});
         match verified.differences.first() {
             None => Ok(()),
             Some(first) => Err(StoreError(format!(
-                "{doubt}, and {} rows are not what the blocks say: {first}",
+                "{} rows are not what the blocks say: {first}",
                 verified.differences_total
             ))),
         }

@@ -571,7 +571,13 @@ impl RowWriter<'_> {
 
 impl From<sled::Error> for StoreError {
     fn from(error: sled::Error) -> Self {
-        Self(error.to_string())
+        match error {
+            sled::Error::Corruption { at: Some(at), .. } => {
+                Self(format!("sled's files are damaged: {at:?}"))
+            }
+            sled::Error::Corruption { at: None, .. } => Self("sled's files are damaged".into()),
+            error => Self(error.to_string()),
+        }
     }
 }
 

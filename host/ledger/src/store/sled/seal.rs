@@ -57,8 +57,12 @@ impl Seal {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text?,
         };
-        let seal = str::from_utf8(&text).ok().and_then(Self::parse);
-        seal.map(Some).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it is damaged"))
+        let text = str::from_utf8(&text).unwrap_or_default();
+        let seal = Self::parse(text).ok_or(match text.lines().next() {
+            Some(FORMAT) | None => "the file is damaged",
+            Some(_) => "the data are of another version of tollgate, or the file is damaged",
+        });
+        seal.map(Some).map_err(|problem| io::Error::new(ErrorKind::InvalidData, problem))
     }
 
     /// Replaces the seal in a folder, in one step.
