@@ -7,6 +7,7 @@
 //! is given after it is on disk.
 
 mod account;
+pub mod backup;
 mod committer;
 mod event;
 mod events;
@@ -19,6 +20,7 @@ pub mod store;
 mod totals;
 
 pub use account::Account;
+pub use backup::Backup;
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
-use super::{Change, Conflict, Forget, Mark, Marked, Store, StoreError, Unit, Version};
+use super::{Change, Conflict, Forget, Mark, Marked, Store, StoreError, Unit, Version, block};
 use crate::account::Account;
 use crate::event::{Event, EventId, Fingerprint};
 use crate::reservation::{Outcome, Reservation, ReservationId};
@@ -96,6 +96,15 @@ impl Store for MemoryStore {
 
     fn blocks(&self) -> Range<u64> {
         0..self.0.lock().units.len() as u64
+    }
+
+    fn block(&self, number: u64) -> Result<Vec<u8>, StoreError> {
+        let state = self.0.lock();
+        let mut units = (0..).zip(&state.units);
+        let found = units.find(|(block, _)| *block == number);
+        let (_, (at, change, mark)) =
+            found.ok_or_else(|| StoreError(format!("block {number} is missing")))?;
+        Ok([vec![block::FORMAT], block::encode(*at, change, *mark)?].concat())
     }
 
     fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError> {

@@ -17,6 +17,7 @@ use crate::totals::Table;
 
 pub use crate::once::{Mark, Marked};
 
+pub(crate) mod block;
 pub mod memory;
 pub mod sled;
 
@@ -154,6 +155,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The blocks committed so far: units lie in them in the order of their commits.
     fn blocks(&self) -> Range<u64>;
+
+    /// A block's bytes, the same for ever and on every store: what a backup keeps of it. One that
+    /// is not there any more is an error.
+    fn block(&self, number: u64) -> Result<Vec<u8>, StoreError>;
 
     /// The events of a block, each with its id. One that is not there any more is an error.
     fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError>;

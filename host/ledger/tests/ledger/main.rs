@@ -1,5 +1,6 @@
 //! What the ledger promises, on every store it can stand on.
 //!
+//! - `backup`: what is restored is what was backed up
 //! - `contract`: what a store must do, seen through the ledger
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
@@ -8,6 +9,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
 
+mod backup;
 mod contract;
 mod exactness;
 mod model;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use tollgate_domain::{Calendar, PlanBook, SubjectPath, Timestamp, Window};
-use tollgate_ledger::store::sled::SledStore;
+use tollgate_ledger::store::sled::{SledStore, restore};
 use tollgate_ledger::{Ledger, Period, ReservationId, SubscriptionChange, forgettable};
 
 use crate::support::*;
@@ -23,14 +23,35 @@ const CALENDARS: [Calendar; 3] = [
 
 #[derive(Clone, Debug)]
 enum Step {
-    Reserve { path: usize, tokens: u64, seconds: u64 },
-    Settle { which: usize, tokens: u64 },
-    Release { which: usize },
-    Record { path: usize, tokens: u64, minutes_ago: u32 },
-    Subscribe { path: usize, plan: usize, calendar: usize },
-    Pass { seconds: u64 },
+    Reserve {
+        path: usize,
+        tokens: u64,
+        seconds: u64,
+    },
+    Settle {
+        which: usize,
+        tokens: u64,
+    },
+    Release {
+        which: usize,
+    },
+    Record {
+        path: usize,
+        tokens: u64,
+        minutes_ago: u32,
+    },
+    Subscribe {
+        path: usize,
+        plan: usize,
+        calendar: usize,
+    },
+    Pass {
+        seconds: u64,
+    },
     Condense,
     Restart,
+    /// Goes on from a backup.
+    Restore,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -47,6 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => prop_oneof![1..90_u64, 600..90_000_u64].prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Condense),
         1 => Just(Step::Restart),
+        1 => Just(Step::Restore),
     ]
 }
 
@@ -227,6 +249,15 @@ impl World {
             Step::Condense => ledger.tick(now).unwrap(),
             Step::Restart => {
                 self.running = None;
+                self.running = Some(open(self.folder.path()));
+            }
+            Step::Restore => {
+                let mut backup = ledger.backup().unwrap();
+                let backup: Vec<_> =
+                    std::iter::from_fn(|| backup.page().unwrap()).flatten().collect();
+                self.running = None;
+                self.folder = tempfile::tempdir().unwrap();
+                restore(&backup[..], self.folder.path(), |_, _, _| {}).unwrap();
                 self.running = Some(open(self.folder.path()));
             }
         }

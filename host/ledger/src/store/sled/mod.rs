@@ -11,6 +11,7 @@
 
 mod block;
 mod overlay;
+mod restore;
 mod rows;
 mod verify;
 
@@ -26,6 +27,7 @@ use tollgate_domain::{EventKey, RootId, Span, SubjectId, SubjectPath, Timestamp}
 
 use self::block::Entry;
 use self::overlay::{Day, Overlay, Quarter};
+pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::{Key, Rows};
 pub use self::verify::{Difference, Verification};
 use super::{AccountChange, Change, Conflict, Forget, Marked, Store, StoreError, Unit, Version};
@@ -307,6 +309,11 @@ impl Store for SledStore {
 
     fn blocks(&self) -> Range<u64> {
         1..self.writer.lock().next_block
+    }
+
+    fn block(&self, number: u64) -> Result<Vec<u8>, StoreError> {
+        let block = self.rows.raw_block(number)?;
+        block.ok_or_else(|| StoreError(format!("block {number} is missing")))
     }
 
     fn events_of(&self, block: u64) -> Result<Vec<(EventId, Arc<Event>)>, StoreError> {

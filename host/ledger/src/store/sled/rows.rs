@@ -141,6 +141,11 @@ impl Rows {
         self.sync()
     }
 
+    /// Writes a batch that need not be on disk before the next one that is.
+    pub fn write(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        Ok(self.tree.apply_batch(batch)?)
+    }
+
     /// The last block that all rows contain, and the latest instant in it.
     pub fn checkpoint(&self) -> Result<Option<(u64, Timestamp)>, StoreError> {
         self.get(&Key::checkpoint())
