@@ -8,6 +8,8 @@
     reason = "a failed test is a panic"
 )]
 
+/// `tollgate backup` and `tollgate restore`: the same ledger again, or none.
+mod backup;
 /// What depends on the date: a service that is started again at another time.
 mod calendar;
 /// What the command line prints, takes and refuses.

@@ -25,7 +25,7 @@ pub enum Broken {
     Truncated(Place),
     #[error("the backup is damaged in {place}: {what}")]
     Damaged { place: Place, what: String },
-    #[error("the backup cannot be read: {0}")]
+    #[error(transparent)]
     Unreadable(#[from] io::Error),
 }
 

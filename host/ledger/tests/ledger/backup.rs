@@ -244,6 +244,23 @@ fn what_a_later_version_wrote_is_refused_with_both_versions() {
 }
 
 #[test]
+fn a_block_that_nobody_could_restore_makes_no_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, ledger) = open(folder.path());
+    tokio::runtime::Runtime::new().unwrap().block_on(history(&ledger));
+    ledger.close(noon()).unwrap();
+    drop((store, ledger));
+    let rows = sled::open(folder.path()).unwrap();
+    rows.insert([&b"B"[..], &3_u64.to_be_bytes()].concat(), vec![9]).unwrap();
+    drop(rows);
+
+    let mut backup = Backup::new(Arc::new(SledStore::open(folder.path()).unwrap())).unwrap();
+    let error = backup.page().unwrap_err().to_string();
+    assert!(error.contains("block 3 has an unknown format"), "{error}");
+    assert!(backup.page().unwrap().is_none(), "it has no end");
+}
+
+#[test]
 fn a_restore_into_a_folder_with_data_is_refused_and_leaves_them_alone() {
     let (backup, folder) = (small_backup(), tempfile::tempdir().unwrap());
     let data = folder.path().join("data");
