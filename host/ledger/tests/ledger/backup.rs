@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tollgate_domain::{PlanBook, Span, Timestamp, Window};
 use tollgate_ledger::backup::{Broken, Reader, Summary};
 use tollgate_ledger::store::Store;
@@ -142,21 +143,26 @@ async fn what_is_restored_equals_what_was_backed_up() {
 async fn a_restore_of_many_blocks_adds_up() {
     let folder = tempfile::tempdir().unwrap();
     let (store, ledger) = open(folder.path());
-    let (plans, now) = (plans(), noon());
-    for i in 0..2_100_u32 {
+    let (ledger, plans, now) = (Arc::new(ledger), Arc::new(plans()), noon());
+    let mut recording = JoinSet::new();
+    for i in 0..4_200_u32 {
         let name = format!("e{i}");
         let occurred_at = now.minus(i % 7 * 600 * MINUTES);
-        let report = report(PATHS[i as usize % 4], Some(&name), 1, occurred_at);
-        record(&ledger, &plans, &report, now).await.unwrap();
+        let mut report = report(PATHS[i as usize % 4], Some(&name), 1, occurred_at);
+        // So long that no two share a block.
+        report.error = Some("x".repeat(5_000));
+        let (ledger, plans) = (ledger.clone(), plans.clone());
+        recording.spawn(async move { record(&ledger, &plans, &report, now).await.unwrap() });
     }
-    assert!(store.blocks().end > 2 * 1024, "several rounds of condensing");
+    recording.join_all().await;
+    assert!(store.blocks().end > 4_200, "more than are added up in one go");
     let data = folder.path().join("restored");
     let backup = bytes(ledger.backup().unwrap());
     let mut heard = (0, 0);
     let restored = restore(&backup[..], &data, |_, done, all| heard = (done, all)).unwrap();
-    assert_eq!((restored.events, heard), (2_100, (restored.blocks, restored.blocks)));
+    assert_eq!((restored.events, heard), (4_200, (restored.blocks, restored.blocks)));
     let verified = SledStore::inspect(&data).unwrap().verify(&forgettable(now), |_, _| {});
-    assert_eq!((verified.differences, verified.events), (vec![], 2_100));
+    assert_eq!((verified.differences, verified.events), (vec![], 4_200));
 }
 
 #[test]

@@ -346,7 +346,7 @@ impl Rows {
         firsts.values().map(|value| one_part(&value?, "a reservation"))
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    pub fn sync(&self) -> Result<(), StoreError> {
         self.tree.flush()?;
         self.file.sync_data().map_err(|error| StoreError(format!("cannot sync the data: {error}")))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tollgate_domain::SubjectId;
@@ -13,18 +13,19 @@ use crate::store::StoreError;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::{self, Entry};
 use crate::store::sled::overlay::Day;
-use crate::store::sled::rows::Key;
+use crate::store::sled::rows::{Key, Rows};
 
 /// Blocks written in one go.
 const BATCH_BLOCKS: u64 = 64;
 
-/// Blocks added up in memory before they are condensed, 8 MiB of them: more would save writing
-/// some accounts again, and take more memory.
-const CONDENSE_BLOCKS: u64 = 1024;
+/// Blocks added up in memory before they are condensed, some 32 MiB of them: fewer would take less
+/// memory, and write each account and day more often.
+const CONDENSE_BLOCKS: u64 = 4096;
 
 /// Data that are being made of blocks, and that nobody uses yet: nothing is synced before the
 /// end.
 pub struct Rebuild {
+    folder: PathBuf,
     store: SledStore,
     batch: sled::Batch,
     condensed_days: HashMap<(SubjectId, Day), u64>,
@@ -36,6 +37,7 @@ pub struct Rebuild {
 impl Rebuild {
     pub fn begin(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self {
+            folder: folder.to_owned(),
             store: SledStore::open(folder)?,
             batch: sled::Batch::default(),
             condensed_days: HashMap::new(),
@@ -76,26 +78,29 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Condenses the rest, and reads all blocks again: what lies in the folder now is what was
-    /// taken in, on disk. `progress` hears how many were read.
+    /// Condenses the rest, opens the data anew and reads all blocks again: what lies in the folder
+    /// now is what was taken in. `progress` hears how many were read.
     pub fn finish(mut self, mut progress: impl FnMut(u64)) -> Result<Restored, StoreError> {
         self.write()?;
         self.store.condense()?;
-        let rows = &self.store.rows;
-        rows.write_durably(sled::Batch::default())?;
-        let (mut read, mut digest) = (0, Sha256::new());
+        self.store.rows.sync()?;
+        let Self { store, folder, blocks, events, digest, .. } = self;
+        drop(store);
+
+        let rows = Rows::open_existing(&folder)?;
+        let (mut read, mut found) = (0, Sha256::new());
         for block in rows.raw_blocks() {
             let (number, block) = block?;
-            add_to(&mut digest, number, &block);
+            add_to(&mut found, number, &block);
             read += 1;
             progress(read);
         }
-        if read != self.blocks || digest.finalize() != self.digest.finalize() {
-            let what = format!("{} blocks were written, and other {read} read", self.blocks);
+        if read != blocks || found.finalize() != digest.finalize() {
+            let what = format!("{blocks} blocks were written, and {read} others are there");
             return Err(StoreError(what));
         }
         let accounts = rows.accounts().try_fold(0, |count, account| account.map(|_| count + 1))?;
-        Ok(Restored { blocks: self.blocks, events: self.events, accounts })
+        Ok(Restored { blocks, events, accounts })
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
