@@ -8,6 +8,8 @@
     reason = "a failed test is a panic"
 )]
 
+/// `tollgate backup` and `tollgate restore`: the same ledger again, or none.
+mod backup;
 /// Billing periods close by the clock, and what comes late changes no closed one.
 mod billing;
 /// What depends on the date: a service that is started again at another time.

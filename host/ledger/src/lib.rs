@@ -7,6 +7,7 @@
 //! is given after it is on disk.
 
 mod account;
+pub mod backup;
 mod billing;
 mod committer;
 mod correction;
@@ -23,6 +24,7 @@ pub mod store;
 mod totals;
 
 pub use account::Account;
+pub use backup::Backup;
 pub use billing::{BillingEntry, Invoice};
 pub use correction::{Amendment, Correction, Use};
 pub use event::{Event, EventId, Fingerprint, Raised, Report};

@@ -25,6 +25,9 @@ pub type Ledger = tollgate_ledger::Ledger<SledStore>;
 /// Its events, one after the other.
 pub type Events = tollgate_ledger::Events<SledStore>;
 
+/// All that it is made of, to restore from.
+pub type Backup = tollgate_ledger::Backup<SledStore>;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long requests under way may take once the service is told to stop.

@@ -23,6 +23,7 @@ pub use record::Recorded;
 pub use subscribe::SubscriptionChange;
 pub use usage::{Period, PeriodUsage};
 
+use crate::backup::Backup;
 use crate::committer::{Answer, Committer};
 use crate::event::EventId;
 use crate::once::Claims;
@@ -138,6 +139,11 @@ impl<S: Store> Ledger<S> {
         let now = self.now(clock);
         let found = self.store.reservation(id)?;
         Ok(found.filter(|reservation| !reservation.is_forgotten(now)))
+    }
+
+    /// A backup of everything so far. May block.
+    pub fn backup(&self) -> Result<Backup<S>, LedgerError> {
+        Backup::new(self.store.clone())
     }
 
     /// Work by the clock, to be called every second or so. Without plans, as before any are

@@ -10,6 +10,7 @@ use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, 
 
 use super::{
     Change, Conflict, Fact, Forget, Mark, Marked, RefusalFilter, Store, StoreError, Unit, Version,
+    block,
 };
 use crate::account::Account;
 use crate::billing::BillingEntry;
@@ -132,6 +133,15 @@ impl Store for MemoryStore {
 
     fn blocks(&self) -> Range<u64> {
         0..self.0.lock().units.len() as u64
+    }
+
+    fn block(&self, number: u64) -> Result<Vec<u8>, StoreError> {
+        let state = self.0.lock();
+        let mut units = (0..).zip(&state.units);
+        let found = units.find(|(block, _)| *block == number);
+        let (_, (at, change, mark)) =
+            found.ok_or_else(|| StoreError(format!("block {number} is missing")))?;
+        Ok([vec![block::FORMAT], block::encode(*at, change, *mark)?].concat())
     }
 
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {

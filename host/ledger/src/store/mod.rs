@@ -22,6 +22,7 @@ use crate::totals::{Overflow, Table};
 
 pub use crate::once::{Mark, Marked};
 
+pub(crate) mod block;
 pub mod memory;
 pub mod sled;
 
@@ -256,6 +257,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The blocks committed so far: units lie in them in the order of their commits.
     fn blocks(&self) -> Range<u64>;
+
+    /// A block's bytes, the same for ever and on every store: what a backup keeps of it. One that
+    /// is not there any more is an error.
+    fn block(&self, number: u64) -> Result<Vec<u8>, StoreError>;
 
     /// The facts of a block, each with its id. A block that is not there any more is an error.
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError>;

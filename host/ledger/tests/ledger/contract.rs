@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_domain::{Decision, QuotaState, Span, SubjectId, Timestamp, Window};
+use tollgate_ledger::backup::{Reader, Record, Summary};
 use tollgate_ledger::store::Store;
 use tollgate_ledger::{Events, Ledger, LedgerError, Period, State};
 
@@ -58,6 +59,29 @@ on_every_store! {
         };
         assert_eq!(ids(&mut all), recorded, "and none that came later");
         assert_eq!(ids(&mut some), recorded[11..=20]);
+    }
+
+    async fn a_backup_is_what_was_committed_when_it_began(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store.clone()).unwrap(), book(vec![]), noon());
+        for tokens in 0..50 {
+            record(&ledger, &plans, &report("ann", None, tokens, now), now).await.unwrap();
+        }
+        subscribe(&ledger, &book(vec![plan("pro", vec![])]), "ann", "pro", now).await;
+        let blocks: Vec<_> =
+            store.blocks().map(|number| (number, store.block(number).unwrap())).collect();
+        let mut backup = ledger.backup().unwrap();
+        record(&ledger, &plans, &report("ann", None, 1, now), now).await.unwrap();
+
+        let pages = std::iter::from_fn(|| backup.page().unwrap());
+        let bytes: Vec<_> = pages.flatten().collect();
+        let mut reader = Reader::open(&bytes[..]).unwrap();
+        let mut read = Vec::new();
+        while let Some(Record::Block { number, block }) = reader.record().unwrap() {
+            read.push((number, block.to_vec()));
+        }
+        assert_eq!(read, blocks);
+        let summary = Summary { blocks: blocks.len() as u64, events: 50, bytes: bytes.len() as u64 };
+        assert_eq!(reader.finish().unwrap(), summary);
     }
 
     async fn a_reservation_goes_from_held_to_one_end(store: Arc<impl Store>) {

@@ -1,5 +1,6 @@
 //! What the ledger promises, on every store it can stand on.
 //!
+//! - `backup`: what is restored is what was backed up
 //! - `billing`: periods close by the clock, once
 //! - `contract`: what a store must do, seen through the ledger
 //! - `corrections`: facts about facts
@@ -16,6 +17,7 @@
 #[macro_use]
 mod stores;
 
+mod backup;
 mod billing;
 mod contract;
 mod corrections;

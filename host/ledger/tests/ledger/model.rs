@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use tollgate_domain::{Amount, Calendar, PlanBook, Quota, Span, SubjectPath, Timestamp, Window};
-use tollgate_ledger::store::sled::SledStore;
+use tollgate_ledger::store::sled::{SledStore, restore};
 use tollgate_ledger::{
     BillingEntry, EventId, Ledger, Period, Recorded, ReservationId, SubscriptionChange, forgettable,
 };
@@ -73,6 +73,8 @@ enum Step {
     },
     Condense,
     Restart,
+    /// Goes on from a backup.
+    Restore,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -97,6 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => path.prop_map(|path| Step::Look { path }),
         1 => Just(Step::Condense),
         1 => Just(Step::Restart),
+        1 => Just(Step::Restore),
     ]
 }
 
@@ -475,6 +478,16 @@ impl World {
             Step::Condense => ledger.tick(Some(&model.plans), now).unwrap(),
             Step::Restart => {
                 self.running = None;
+                self.running = Some(open(self.folder.path()));
+                model.kept.clear();
+            }
+            Step::Restore => {
+                let mut backup = ledger.backup().unwrap();
+                let backup: Vec<_> =
+                    std::iter::from_fn(|| backup.page().unwrap()).flatten().collect();
+                self.running = None;
+                self.folder = tempfile::tempdir().unwrap();
+                restore(&backup[..], self.folder.path(), |_, _, _| {}).unwrap();
                 self.running = Some(open(self.folder.path()));
                 model.kept.clear();
             }

@@ -1,8 +1,13 @@
 //! The commands.
 
+mod backup;
 mod config;
 mod export;
+mod interrupt;
+mod new_file;
 mod plugin;
+mod progress;
+mod restore;
 mod serve;
 mod verify;
 
@@ -32,6 +37,16 @@ enum Command {
     Load(LoadArgs),
     /// Copy all events out, one a line
     Export(export::ExportArgs),
+    /// Copy out all that the ledger is made of, to restore from
+    ///
+    /// From a running service, which goes on meanwhile, or from the folder of a stopped one. The
+    /// backup holds what was on disk when it began. The folder of the policies is not part of it.
+    Backup(backup::BackupArgs),
+    /// Make a ledger's folder out of a backup
+    ///
+    /// The folder must be empty or not there, and appears only when the whole backup was found to
+    /// be undamaged and is on disk again.
+    Restore(restore::RestoreArgs),
     /// Add up all events anew, and name what is stored otherwise
     Verify(Place),
     /// Build plugins
@@ -53,6 +68,8 @@ pub async fn run() -> anyhow::Result<()> {
             config::run(&matches, &file)
         }
         Command::Export(first) => export::run(settings("export", &first.place)?.0).await,
+        Command::Backup(first) => backup::run(settings("backup", &first.place)?.0).await,
+        Command::Restore(first) => restore::run(settings("restore", &first.place)?.0).await,
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
         Command::Plugin(command) => plugin::run(command),

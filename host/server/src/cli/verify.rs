@@ -3,11 +3,11 @@
 use std::io::{Write, stdout};
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
 use tollgate_ledger::forgettable;
 use tollgate_ledger::store::Store;
 use tollgate_ledger::store::sled::SledStore;
 
+use super::progress;
 use crate::clock::Clock;
 use crate::settings::Place;
 
@@ -16,9 +16,7 @@ pub fn run(place: &Place) -> anyhow::Result<()> {
     let store = SledStore::inspect(&place.data)?;
     // A service may have run ahead of this clock (`--clock-start`), and have forgotten by its own.
     let may_lack = forgettable(Clock::system().now().max(store.last_instant()));
-    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
-        "{elapsed_precise} {wide_bar} {human_pos}/{human_len} blocks, {eta} left",
-    )?);
+    let bar = progress::of_blocks("verifying")?;
     let verified = store.verify(&may_lack, |done, all| {
         bar.set_length(all);
         bar.set_position(done);

@@ -3,19 +3,17 @@
 mod format;
 
 use axum::BoxError;
-use axum::body::{Body, Bytes};
-use axum::http::{StatusCode, Uri, header};
+use axum::body::Bytes;
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use clap::Args;
-use futures_util::stream::{TryStreamExt, try_unfold};
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 use tollgate_domain::{Calendar, Span, Timestamp, Window};
 
 use self::format::Format;
-use super::App;
 use super::json::query;
 use super::problem::Problem;
+use super::{App, stream};
 use crate::app::Events;
 
 /// Which events, and how they are written: the parameters of the query, and of the command.
@@ -45,28 +43,16 @@ impl Selection {
     }
 }
 
-/// Streams what was committed before the request. Every page is read when the client has taken
-/// the one before: one that is slow takes neither memory nor a thread.
+/// Streams what was committed before the request.
 pub async fn export(service: App, uri: Uri) -> Result<Response, Problem> {
     let selection: Selection = query(&uri)?;
     if selection.to.is_some_and(|to| Some(to) < selection.from) {
         return Err(Problem::invalid("/to", "lies before `from`"));
     }
-    let begun = spawn_blocking(move || service.events(selection.span())).await;
-    let events = begun.map_err(|error| {
-        tracing::error!(%error, "the export broke down");
-        Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "the export broke down")
-    })?;
-    let pages = try_unfold(events, move |mut events| async move {
-        spawn_blocking(move || Ok(lines(&mut events, selection.format)?.map(|page| (page, events))))
-            .await?
-    });
-    // The answer has begun: that it is not whole can only be told by breaking it off.
-    let pages = pages.inspect_err(|error: &BoxError| {
-        tracing::error!(%error, "an export was broken off");
-    });
+    let events = stream::begin("export", move || service.events(selection.span())).await?;
+    let body = stream::body("export", events, move |events| lines(events, selection.format));
     let content_type = [(header::CONTENT_TYPE, "application/x-ndjson")];
-    Ok((content_type, Body::from_stream(pages)).into_response())
+    Ok((content_type, body).into_response())
 }
 
 fn lines(events: &mut Events, format: Format) -> Result<Option<Bytes>, BoxError> {

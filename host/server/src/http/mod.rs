@@ -2,6 +2,7 @@
 
 mod alert;
 mod ask;
+mod backup;
 mod check;
 mod decision;
 mod export;
@@ -21,6 +22,7 @@ mod rate_limit;
 mod receipt;
 mod refusals;
 mod reservations;
+mod stream;
 mod subscription;
 mod usage;
 
@@ -73,6 +75,7 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))
         .route("/v1/export", get(export::export))
+        .route("/v1/backup", get(backup::backup))
         .nest("/api/subscription", subscription::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -36,7 +36,7 @@ pub use settle::Settlement;
 pub use statistics::Statistics;
 pub use subscription::Subscribed;
 
-use crate::app::Ledger;
+use crate::app::{Backup, Ledger};
 use crate::clock::Clock;
 
 /// What the service works with.
@@ -77,6 +77,11 @@ impl Service {
     /// Takes the turn of a request under an idempotency key.
     pub fn turn(&self, once: Once) -> Result<Turn, Error> {
         Ok(self.ledger.turn(once, self.now())?)
+    }
+
+    /// A backup of everything so far. May block, as reading it may.
+    pub fn backup(&self) -> Result<Backup, Error> {
+        Ok(self.ledger.backup()?)
     }
 
     fn policy_set(&self) -> Result<Arc<PolicySet>, Error> {

@@ -1,22 +1,10 @@
 //! Blocks: the journal, and the home of the events.
 
-use serde::{Deserialize, Serialize};
-use tollgate_domain::Timestamp;
-
 use super::rows::{Key, VALUE_BYTES_MAX};
 use crate::event::EventId;
-use crate::store::{Change, Mark, StoreError, Unit};
-
-/// The first byte of every block: how the rest is to be read.
-const FORMAT: u8 = 1;
-
-/// One unit, as it is kept for ever.
-#[derive(Serialize, Deserialize)]
-pub struct Entry {
-    pub at: Timestamp,
-    pub change: Change,
-    pub mark: Option<Mark>,
-}
+pub use crate::store::block::{Entry, read};
+use crate::store::block::{FORMAT, encode};
+use crate::store::{Change, StoreError, Unit};
 
 /// Packs entries into blocks: the journal's, and those of refusals.
 pub struct Writer {
@@ -49,15 +37,7 @@ impl Writer {
 
     /// Appends a unit, and tells where.
     pub fn push(&mut self, unit: &Unit) -> Result<EventId, StoreError> {
-        #[derive(Serialize)]
-        struct EntryRef<'a> {
-            at: Timestamp,
-            change: &'a Change,
-            mark: Option<Mark>,
-        }
-        let entry = EntryRef { at: unit.at, change: &unit.change, mark: unit.turn.mark() };
-        let entry = postcard::to_stdvec(&entry)
-            .map_err(|error| StoreError(format!("cannot encode a unit: {error}")))?;
+        let entry = encode(unit.at, &unit.change, unit.turn.mark())?;
         match unit.change {
             Change::Refused(_) => Ok(self.refusals.push(entry, &mut self.batch)),
             _ => Ok(self.journal.push(entry, &mut self.batch)),
@@ -100,20 +80,4 @@ impl Packer {
         batch.insert((self.key)(self.next.block).as_bytes(), block);
         self.next = EventId { block: self.next.block + 1, index: 0 };
     }
-}
-
-/// The entries of a block.
-pub fn read(number: u64, bytes: &[u8]) -> Result<Vec<Entry>, StoreError> {
-    let mut rest = match bytes.split_first() {
-        Some((&FORMAT, rest)) => rest,
-        _ => return Err(StoreError(format!("block {number} has an unknown format"))),
-    };
-    let mut entries = Vec::new();
-    while !rest.is_empty() {
-        let entry;
-        (entry, rest) = postcard::take_from_bytes(rest)
-            .map_err(|error| StoreError(format!("block {number} is damaged: {error}")))?;
-        entries.push(entry);
-    }
-    Ok(entries)
 }

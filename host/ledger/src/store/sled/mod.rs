@@ -18,6 +18,7 @@ mod folder;
 mod log;
 mod overlay;
 mod quiet;
+mod restore;
 mod rows;
 mod seal;
 mod verify;
@@ -37,6 +38,7 @@ use self::closing::Closing;
 use self::folder::Found;
 use self::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
 pub use self::quiet::damage;
+pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::{Key, Rows};
 pub use self::verify::{Difference, Verification};
 use super::{
@@ -439,6 +441,11 @@ impl Store for SledStore {
 
     fn blocks(&self) -> Range<u64> {
         1..self.writer.lock().next.block
+    }
+
+    fn block(&self, number: u64) -> Result<Vec<u8>, StoreError> {
+        let block = self.rows.raw_block(number)?;
+        block.ok_or_else(|| StoreError(format!("block {number} is missing")))
     }
 
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {

@@ -163,6 +163,11 @@ impl Rows {
         self.sync()
     }
 
+    /// Writes a batch that need not be on disk before the next one that is.
+    pub fn write(&self, batch: sled::Batch) -> Result<(), StoreError> {
+        Ok(self.tree.apply_batch(batch)?)
+    }
+
     /// The last blocks that all rows contain, and the latest instant in them.
     pub fn checkpoint(&self) -> Result<Option<(Last, Timestamp)>, StoreError> {
         self.get(&Key::checkpoint())
@@ -496,7 +501,7 @@ impl Rows {
         firsts.values().map(|value| one_part(&value?, "a reservation"))
     }
 
-    fn sync(&self) -> Result<(), StoreError> {
+    pub fn sync(&self) -> Result<(), StoreError> {
         self.tree.flush()?;
         self.file.sync_data().map_err(|error| StoreError(format!("cannot sync the data: {error}")))
     }

@@ -18,6 +18,21 @@ impl Rows {
         self.tree.range(blocks).next_back().map_or(Ok(0), |last| block_number(&last?.0))
     }
 
+    /// A block as it is stored.
+    pub fn raw_block(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let block = self.tree.get(Key::block(number).as_bytes())?;
+        Ok(block.map(|block| block.to_vec()))
+    }
+
+    /// All blocks as they are stored, each with its number.
+    pub fn raw_blocks(&self) -> impl Iterator<Item = Result<(u64, IVec), StoreError>> {
+        let blocks = self.tree.range(Key::block(0).0..Key::block(u64::MAX).0);
+        blocks.map(|row| {
+            let (key, block) = row?;
+            Ok((block_number(&key)?, block))
+        })
+    }
+
     /// The subjects whose accounts have rows.
     pub fn accounts(&self) -> impl Iterator<Item = Result<SubjectId, StoreError>> {
         self.keys(b'A').map(|key| subject(&key?))

@@ -1,0 +1,27 @@
+//! `/v1/backup`: everything that the ledger is made of, to be restored from.
+
+use axum::body::Bytes;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+use super::{App, stream};
+
+/// Streams what was committed before the request. One that is broken off has no end, and nobody
+/// restores from it.
+pub async fn backup(service: App) -> Result<Response, Problem> {
+    let file = file_name(&service.now().to_string());
+    let backup = stream::begin("backup", move || service.backup()).await??;
+    let body = stream::body("backup", backup, |backup| Ok(backup.page()?.map(Bytes::from)));
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// Some systems' names have no colons. A second is exact enough.
+fn file_name(now: &str) -> String {
+    let seconds = now.trim_end_matches('Z').split('.').next().unwrap_or_default();
+    format!("tollgate-{}Z.backup", seconds.replace([':', '-'], ""))
+}
