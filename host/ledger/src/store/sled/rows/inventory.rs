@@ -24,15 +24,6 @@ impl Rows {
         Ok(block.map(|block| block.to_vec()))
     }
 
-    /// All blocks as they are stored, each with its number.
-    pub fn raw_blocks(&self) -> impl Iterator<Item = Result<(u64, IVec), StoreError>> {
-        let blocks = self.tree.range(Key::block(0).0..Key::block(u64::MAX).0);
-        blocks.map(|row| {
-            let (key, block) = row?;
-            Ok((block_number(&key)?, block))
-        })
-    }
-
     /// The subjects whose accounts have rows.
     pub fn accounts(&self) -> impl Iterator<Item = Result<SubjectId, StoreError>> {
         self.keys(b'A').map(|key| subject(&key?))
