@@ -1,7 +1,8 @@
 //! Backups: everything that a ledger is made of, as one stream of bytes.
 //!
 //! A ledger follows from its blocks, which never change: a backup is the blocks there were when
-//! it began, whatever is committed meanwhile, and a restore derives the rest anew. No store's
+//! it began, whatever is committed meanwhile, and a restore derives the rest anew. Of refusals it
+//! has those that are still kept, and the restored ledger counts no others. No store's
 //! own form goes into it: what one store backs up, another can be restored from.
 //!
 //! # The format
@@ -20,6 +21,7 @@
 //! |---|---|---|
 //! | `H` head | the number of blocks (u64), the version of tollgate that made it (text) | first, once |
 //! | `B` block | its number (u64), and the block as [`crate::store::Store::block`] gives it | in order, without a gap |
+//! | `R` refusals | a block's number among those of refusals (u64), and the block as [`crate::store::Store::refusals_block`] gives it | after the blocks, in order |
 //! | `E` end | the number of frames before it (u64), the number of events (u64), the SHA-256 of all bytes before it | last, once |
 //!
 //! After the end there is nothing. A CRC tells where a backup is damaged, the end that it is

@@ -16,6 +16,7 @@ const PAGE_BLOCKS: usize = 16;
 pub struct Backup<S> {
     store: Arc<S>,
     blocks: Range<u64>,
+    refusals: Range<u64>,
     events: u64,
     /// Bytes that wait for the next page.
     page: Vec<u8>,
@@ -26,18 +27,27 @@ pub struct Backup<S> {
 impl<S: Store> Backup<S> {
     /// May block.
     pub fn new(store: Arc<S>) -> Result<Self, LedgerError> {
-        let blocks = store.blocks();
+        let (blocks, refusals) = (store.blocks(), store.refusals_blocks()?);
         let mut page = Vec::new();
         let writer = Writer::begin(blocks.end - blocks.start, &mut page)?;
-        Ok(Self { store, blocks, events: 0, page, writer: Some(writer) })
+        Ok(Self { store, blocks, refusals, events: 0, page, writer: Some(writer) })
     }
 
     /// The next bytes; `None` after the last. May block. After an error there is no end, and
     /// without one nobody takes it for a backup.
     pub fn page(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
-        if self.blocks.is_empty() {
+        if self.blocks.is_empty() && self.refusals.is_empty() {
             writer.end(self.events, &mut self.page)?;
+            return Ok(Some(mem::take(&mut self.page)));
+        }
+        if self.blocks.is_empty() {
+            for number in self.refusals.by_ref().take(PAGE_BLOCKS) {
+                // One that is not there any more was forgotten meanwhile.
+                let Some(block) = self.store.refusals_block(number)? else { continue };
+                let too_large = |error| StoreError(format!("refusals {number}: {error}"));
+                writer.refusals(number, &block, &mut self.page).map_err(too_large)?;
+            }
         } else {
             for number in self.blocks.by_ref().take(PAGE_BLOCKS) {
                 let block = self.store.block(number)?;
@@ -48,8 +58,8 @@ impl<S: Store> Backup<S> {
                 let too_large = |error| StoreError(format!("block {number}: {error}"));
                 writer.block(number, &block, &mut self.page).map_err(too_large)?;
             }
-            self.writer = Some(writer);
         }
+        self.writer = Some(writer);
         Ok(Some(mem::take(&mut self.page)))
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use sha2::{Digest, Sha256};
 
 use super::broken::{Broken, Place};
-use super::frame::{BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, checksum};
+use super::frame::{BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, REFUSALS, checksum};
 
 /// As much as is read in one go.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -37,6 +37,7 @@ pub struct Head {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Record<'a> {
     Block { number: u64, block: &'a [u8] },
+    Refusals { number: u64, block: &'a [u8] },
 }
 
 /// What a whole backup holds.
@@ -98,6 +99,11 @@ impl<R: Read> Reader<R> {
                 let short = || damaged(place, "the block is too short");
                 let (number, block) = number(&self.content).ok_or_else(short)?;
                 Ok(Some(Record::Block { number, block }))
+            }
+            REFUSALS => {
+                let short = || damaged(place, "the block of refusals is too short");
+                let (number, block) = number(&self.content).ok_or_else(short)?;
+                Ok(Some(Record::Refusals { number, block }))
             }
             END => {
                 self.summary = Some(self.end(place, before)?);

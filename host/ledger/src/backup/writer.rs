@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::PROGRAM;
-use super::frame::{BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, checksum};
+use super::frame::{BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, REFUSALS, checksum};
 use crate::store::StoreError;
 
 /// A backup that has begun and not ended.
@@ -30,6 +30,15 @@ impl Writer {
         out: &mut Vec<u8>,
     ) -> Result<(), StoreError> {
         self.frame(BLOCK, &[&number.to_le_bytes(), block], out)
+    }
+
+    pub fn refusals(
+        &mut self,
+        number: u64,
+        block: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.frame(REFUSALS, &[&number.to_le_bytes(), block], out)
     }
 
     /// Ends a backup of so many events.

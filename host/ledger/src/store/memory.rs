@@ -144,6 +144,19 @@ impl Store for MemoryStore {
         Ok([vec![block::FORMAT], block::encode(*at, change, *mark)?].concat())
     }
 
+    fn refusals_blocks(&self) -> Result<Range<u64>, StoreError> {
+        Ok(1..self.0.lock().refused as u64 + 1)
+    }
+
+    fn refusals_block(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let state = self.0.lock();
+        let Some((_, refusal)) = state.refusals.iter().find(|(id, _)| id.block == number) else {
+            return Ok(None);
+        };
+        let entry = block::encode(refusal.at(), &Change::Refused(refusal.clone()), None)?;
+        Ok(Some([vec![block::FORMAT], entry].concat()))
+    }
+
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
         let id = EventId { block, index: 0 };
         let fact = self.change(id)?.and_then(|change| change.fact());

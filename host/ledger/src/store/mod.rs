@@ -262,6 +262,12 @@ pub trait Store: Send + Sync + 'static {
     /// is not there any more is an error.
     fn block(&self, number: u64) -> Result<Vec<u8>, StoreError>;
 
+    /// The blocks of refusals so far; the first may be forgotten at any time.
+    fn refusals_blocks(&self) -> Result<Range<u64>, StoreError>;
+
+    /// The bytes of a block of refusals; `None` for one that is forgotten.
+    fn refusals_block(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// The facts of a block, each with its id. A block that is not there any more is an error.
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError>;
 

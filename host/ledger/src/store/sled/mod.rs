@@ -448,6 +448,16 @@ impl Store for SledStore {
         block.ok_or_else(|| StoreError(format!("block {number} is missing")))
     }
 
+    fn refusals_blocks(&self) -> Result<Range<u64>, StoreError> {
+        let next = self.writer.lock().next.refusals;
+        let first = self.rows.refusals_from(0).next().transpose()?;
+        Ok(first.map_or(next, |(number, _)| number)..next)
+    }
+
+    fn refusals_block(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rows.raw_refusals(number)
+    }
+
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
         let entries = self.rows.block(block)?;
         let entries = entries.ok_or_else(|| StoreError(format!("block {block} is missing")))?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use self::rebuild::Rebuild;
 use self::staging::Staging;
 use crate::backup::{Broken, PROGRAM, Reader, Record};
-use crate::store::StoreError;
+use crate::store::{StoreError, block};
 
 /// What was restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +63,19 @@ pub fn restore(
     let all = backup.head().blocks;
     let mut rebuild = Rebuild::begin(staging.path())?;
     let made_by = backup.head().made_by.clone();
-    while let Some(Record::Block { number, block }) = backup.record()? {
-        let entries = rebuild
-            .read(number, block)
-            .map_err(|error| RestoreError::Incompatible { error, made_by: made_by.clone() })?;
-        rebuild.add(number, block, &entries)?;
-        progress(Stage::Restoring, number, all);
+    let incompatible = |error| RestoreError::Incompatible { error, made_by: made_by.clone() };
+    while let Some(record) = backup.record()? {
+        match record {
+            Record::Block { number, block } => {
+                let entries = rebuild.read(number, block).map_err(incompatible)?;
+                rebuild.add(number, block, &entries)?;
+                progress(Stage::Restoring, number, all);
+            }
+            Record::Refusals { number, block } => {
+                let entries = block::read(number, block).map_err(incompatible)?;
+                rebuild.add_refusals(number, block, &entries)?;
+            }
+        }
     }
     let restored = rebuild.finish(|done| progress(Stage::Checking, done, all))?;
     staging.publish()?;

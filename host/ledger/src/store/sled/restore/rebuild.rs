@@ -78,6 +78,28 @@ impl Rebuild {
         Ok(())
     }
 
+    /// Takes in a block of refusals.
+    pub fn add_refusals(
+        &mut self,
+        number: u64,
+        block: &[u8],
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        for (index, entry) in (0..).zip(entries) {
+            self.store.replay_refusal(EventId { block: number, index }, entry)?;
+            let memory = self.store.memory.get_mut();
+            memory.last_instant = memory.last_instant.max(entry.at);
+        }
+        self.batch.insert(Key::refusals(number).as_bytes(), block);
+        if number.is_multiple_of(BATCH_BLOCKS) {
+            self.write()?;
+        }
+        if number.is_multiple_of(CONDENSE_BLOCKS) {
+            self.store.condense()?;
+        }
+        Ok(())
+    }
+
     /// Condenses the rest, opens the data anew and reads all blocks again: what lies in the folder
     /// now is what was taken in. `progress` hears how many were read.
     pub fn finish(mut self, mut progress: impl FnMut(u64)) -> Result<Restored, StoreError> {
@@ -90,15 +112,15 @@ impl Rebuild {
 
         let store = SledStore::inspect(&folder)?;
         let rows = &store.rows;
-        let (mut read, mut found) = (0, Sha256::new());
-        for block in rows.raw_blocks() {
-            let (number, block) = block?;
-            add_to(&mut found, number, &block);
-            read += 1;
-            progress(read);
+        let (last, mut found) = (rows.last_block()?, Sha256::new());
+        // One by one, and not as a range: sled lets go of pages after so many reads, not pages.
+        for number in 1..=last {
+            let lost = || StoreError(format!("block {number} was written and is not there"));
+            add_to(&mut found, number, &rows.raw_block(number)?.ok_or_else(lost)?);
+            progress(number);
         }
-        if read != blocks || found.finalize() != digest.finalize() {
-            let what = format!("{blocks} blocks were written, and {read} others are there");
+        if last != blocks || found.finalize() != digest.finalize() {
+            let what = format!("{blocks} blocks were written, and {last} others are there");
             return Err(StoreError(what));
         }
         let accounts = rows.accounts().try_fold(0, |count, account| account.map(|_| count + 1))?;

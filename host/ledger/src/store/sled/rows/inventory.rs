@@ -24,13 +24,9 @@ impl Rows {
         Ok(block.map(|block| block.to_vec()))
     }
 
-    /// All blocks as they are stored, each with its number.
-    pub fn raw_blocks(&self) -> impl Iterator<Item = Result<(u64, IVec), StoreError>> {
-        let blocks = self.tree.range(Key::block(0).0..Key::block(u64::MAX).0);
-        blocks.map(|row| {
-            let (key, block) = row?;
-            Ok((block_number(&key)?, block))
-        })
+    /// A block of refusals as it lies there.
+    pub fn raw_refusals(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.tree.get(Key::refusals(number).as_bytes())?.map(|block| block.to_vec()))
     }
 
     /// The subjects whose accounts have rows.
