@@ -12,7 +12,6 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
-use tollgate_ledger::Fingerprint;
 
 use super::problem::Problem;
 
@@ -140,14 +139,7 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         .map_err(|error| invalid(error.path(), &error.inner().to_string()))
 }
 
-/// Of the content: neither the order of fields nor space between them matters.
-pub fn fingerprint(json: &[u8]) -> Result<Fingerprint, Problem> {
-    let mut content: Value = serde_json::from_slice(json).map_err(not_json)?;
-    content.sort_all_objects();
-    Ok(Fingerprint::of(content.to_string().as_bytes()))
-}
-
-fn not_json(error: serde_json::Error) -> Problem {
+pub fn not_json(error: serde_json::Error) -> Problem {
     Problem::invalid("", format!("is not JSON: {error}"))
 }
 
@@ -239,14 +231,6 @@ mod tests {
             parse("/x?provider=a&provider=b").unwrap_err().detail,
             "/provider: is given twice"
         );
-    }
-
-    #[test]
-    fn order_and_space_do_not_make_another_content() {
-        let of = |json: &str| fingerprint(json.as_bytes()).unwrap();
-        assert_eq!(of(r#"{"a":1,"b":{"c":2,"d":3}}"#), of(r#" {"b": {"d":3,"c":2}, "a":1}"#));
-        assert_ne!(of(r#"{"a":1}"#), of(r#"{"a":1.0}"#));
-        assert_ne!(of(r#"{"a":[1,2]}"#), of(r#"{"a":[2,1]}"#));
     }
 
     #[test]

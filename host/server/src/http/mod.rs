@@ -6,6 +6,7 @@ mod check;
 mod decision;
 mod export;
 mod fields;
+mod fingerprint;
 mod health;
 mod idempotency;
 mod json;
