@@ -13,6 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const DECIMALS: u32 = 18;
 const ONE: i128 = 10_i128.pow(DECIMALS);
 
+/// The longest text: a sign, 21 digits, a point and 18 more.
+const TEXT_BYTES_MAX: usize = 41;
+
 /// An exact amount of anything a quota can limit: calls, tokens, US dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i128);
@@ -66,6 +69,66 @@ impl Amount {
         self.0
     }
 
+    /// `digits` divided by 10^`scale`.
+    pub fn with_scale(digits: i128, scale: u32) -> Result<Self, AmountError> {
+        let missing = DECIMALS.checked_sub(scale).ok_or(AmountError::TooFine)?;
+        // Up to 10^18 fits in 64 bits, whose powers are cheaper.
+        let factor = i128::from(10_u64.pow(missing));
+        digits.checked_mul(factor).map(Self).ok_or(AmountError::TooLarge)
+    }
+
+    /// The whole number that this is, if it is one and can be counted.
+    pub fn to_count(self) -> Option<u64> {
+        let whole = u64::try_from(self.0 / ONE).ok()?;
+        (i128::from(whole) * ONE == self.0).then_some(whole)
+    }
+
+    /// So many times this; `None` where it does not fit.
+    pub fn checked_times(self, count: u64) -> Option<Self> {
+        self.0.checked_mul(i128::from(count)).map(Self)
+    }
+
+    /// Plain digits, in `buffer`: every answer prints a few amounts.
+    fn text(self, buffer: &mut [u8; TEXT_BYTES_MAX]) -> &str {
+        let (digits, one) = (self.0.unsigned_abs(), ONE.unsigned_abs());
+        let mut whole = digits / one;
+        // Below 10^18: in 64 bits, whose divisions are many times cheaper.
+        let mut fraction = u64::try_from(digits - whole * one).unwrap_or_default();
+        let mut start = buffer.len();
+        let mut push = |byte| {
+            start -= 1;
+            buffer[start] = byte;
+        };
+        let mut decimals = if fraction == 0 { 0 } else { DECIMALS };
+        while decimals > 0 && fraction % 10 == 0 {
+            fraction /= 10;
+            decimals -= 1;
+        }
+        if decimals > 0 {
+            for _ in 0..decimals {
+                push(digit(fraction));
+                fraction /= 10;
+            }
+            push(b'.');
+        }
+        while whole > u128::from(u64::MAX) {
+            push(digit((whole % 10) as u64));
+            whole /= 10;
+        }
+        let mut whole = u64::try_from(whole).unwrap_or_default();
+        loop {
+            push(digit(whole));
+            whole /= 10;
+            if whole == 0 {
+                break;
+            }
+        }
+        if self.0 < 0 {
+            push(b'-');
+        }
+        std::str::from_utf8(&buffer[start..]).unwrap_or_default()
+    }
+
     pub fn is_negative(self) -> bool {
         self.0 < 0
     }
@@ -99,23 +162,20 @@ impl TryFrom<Decimal> for Amount {
 
     fn try_from(decimal: Decimal) -> Result<Self, AmountError> {
         let decimal = if decimal.scale() > DECIMALS { decimal.normalize() } else { decimal };
-        let missing = DECIMALS.checked_sub(decimal.scale()).ok_or(AmountError::TooFine)?;
-        decimal.mantissa().checked_mul(10_i128.pow(missing)).map(Self).ok_or(AmountError::TooLarge)
+        Self::with_scale(decimal.mantissa(), decimal.scale())
     }
 }
 
 /// Plain digits: no exponent, no trailing zeros, no sign on zero.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.unsigned_abs();
-        let (whole, fraction) = (digits / ONE.unsigned_abs(), digits % ONE.unsigned_abs());
-        let sign = if self.0 < 0 { "-" } else { "" };
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let fraction = format!("{fraction:018}");
-        write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+        f.write_str(self.text(&mut [0; TEXT_BYTES_MAX]))
     }
+}
+
+/// The last digit of a number.
+fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
 /// Reads plain digits: an optional sign, digits, and an optional fraction. No exponent.
@@ -151,7 +211,7 @@ impl FromStr for Amount {
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.collect_str(self)
+            serializer.serialize_str(self.text(&mut [0; TEXT_BYTES_MAX]))
         } else {
             self.0.serialize(serializer)
         }
@@ -230,6 +290,11 @@ mod tests {
             ("-0", "0"),
             ("007", "7"),
             ("-1.10", "-1.1"),
+            ("18446744073709551616.5", "18446744073709551616.5"),
+            (
+                "-170141183460469231731.687303715884105727",
+                "-170141183460469231731.687303715884105727",
+            ),
             ("0.000000000000000001", "0.000000000000000001"),
         ] {
             assert_eq!(amount(given).to_string(), printed);
@@ -274,6 +339,16 @@ mod tests {
         ] {
             assert_eq!(Usd(amount(exact)).to_cents(), Some(Usd(amount(cents))), "{exact}");
         }
+    }
+
+    #[test]
+    fn only_whole_amounts_count() {
+        assert_eq!(amount("18446744073709551615").to_count(), Some(u64::MAX));
+        for text in ["1.5", "-1", "18446744073709551616"] {
+            assert_eq!(amount(text).to_count(), None, "{text}");
+        }
+        assert_eq!(amount("0.0000003").checked_times(1500), Some(amount("0.00045")));
+        assert_eq!(amount("9000000000").checked_times(u64::MAX), None);
     }
 
     #[test]

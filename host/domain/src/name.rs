@@ -1,9 +1,11 @@
 //! Names that come from outside: checked once, cheap to copy.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use compact_str::CompactString;
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a text is not the name it should be.
@@ -25,19 +27,45 @@ pub enum NameError {
 
 /// Any text of 1 to `max` bytes without control characters.
 pub(crate) fn plain(text: &str, max: usize) -> Result<(), NameError> {
+    // Texts are mostly ASCII, where a look at the bytes does.
+    let has_control = |text: &str| match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.chars().any(char::is_control),
+    };
     match text {
         "" => Err(NameError::Empty),
         _ if text.len() > max => Err(NameError::TooLong(max)),
-        _ if text.chars().any(char::is_control) => Err(NameError::Control),
+        _ if has_control(text) => Err(NameError::Control),
         _ => Ok(()),
     }
 }
 
 /// A lower-case identifier of 1 to `max` bytes.
 fn id(text: &str, max: usize) -> Result<(), NameError> {
-    plain(text, max)?;
     let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-    if text.bytes().all(allowed) { Ok(()) } else { Err(NameError::NotAnId) }
+    match text.bytes().all(allowed) {
+        true if !text.is_empty() && text.len() <= max => Ok(()),
+        _ => plain(text, max).and(Err(NameError::NotAnId)),
+    }
+}
+
+/// Reads a name in place: most requests have several.
+pub(crate) fn parsed<'de, T: FromStr<Err = NameError>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    struct Parse<T>(PhantomData<T>);
+    impl<T: FromStr<Err = NameError>> Visitor<'_> for Parse<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+    deserializer.deserialize_str(Parse(PhantomData))
 }
 
 macro_rules! names {
@@ -48,6 +76,7 @@ macro_rules! names {
         pub struct $name(CompactString);
 
         impl $name {
+            #[inline]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -70,8 +99,7 @@ macro_rules! names {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = CompactString::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                parsed(deserializer)
             }
         }
     )*};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::name::{NameError, plain};
+use crate::name::{NameError, parsed, plain};
 
 const BYTES_MAX: usize = 200;
 const SEGMENTS_MAX: usize = 8;
@@ -23,6 +23,7 @@ pub type SubjectId = SubjectPath;
 pub type RootId = SubjectPath;
 
 impl SubjectPath {
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -66,8 +67,7 @@ impl fmt::Display for SubjectPath {
 
 impl<'de> Deserialize<'de> for SubjectPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = CompactString::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        parsed(deserializer)
     }
 }
 

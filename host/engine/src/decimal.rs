@@ -12,6 +12,9 @@ const SCALE_MAX: u8 = 28;
 
 /// An amount in the contract's form. The contract has 96 bits, an [`Amount`] more.
 pub(crate) fn from_amount(amount: Amount) -> Result<types::Decimal, Fault> {
+    if let Some(count) = amount.to_count() {
+        return Ok(from_count(count));
+    }
     let decimal = amount.to_decimal().ok_or_else(|| {
         Fault::Unavailable(format!("{amount} has more digits than a policy can be given"))
     })?;
@@ -38,8 +41,8 @@ pub(crate) fn from_count(count: u64) -> types::Decimal {
 
 /// An amount that cannot be negative: a limit, a price, a cost.
 pub(crate) fn to_amount(place: &str, decimal: types::Decimal) -> Result<Amount, BadOutput> {
-    let amount = Amount::try_from(to_decimal(place, decimal)?)
-        .map_err(|error| BadOutput::new(place, error))?;
+    let decimal = to_decimal(place, decimal)?;
+    let amount = Amount::try_from(decimal).map_err(|error| BadOutput::new(place, error))?;
     if amount.is_negative() {
         return Err(BadOutput::new(place, "is negative"));
     }
@@ -52,6 +55,9 @@ pub(crate) fn to_usd(place: &str, decimal: types::Decimal) -> Result<Usd, BadOut
 
 /// A whole number that cannot be negative: how many tokens, calls, images.
 pub(crate) fn to_count(place: &str, decimal: types::Decimal) -> Result<u64, BadOutput> {
+    if let types::Decimal { low, middle, high: 0, scale: 0, negative: false } = decimal {
+        return Ok(u64::from(middle) << 32 | u64::from(low));
+    }
     let decimal = to_decimal(place, decimal)?;
     if !decimal.is_integer() {
         return Err(BadOutput::new(place, "is not a whole number"));
@@ -61,6 +67,10 @@ pub(crate) fn to_count(place: &str, decimal: types::Decimal) -> Result<u64, BadO
 
 /// Whether `amount` of something at `unit_price` costs exactly `cost`.
 pub(crate) fn multiplies_to(amount: Amount, unit_price: Usd, cost: Usd) -> bool {
+    // Amounts are mostly whole.
+    if let Some(product) = amount.to_count().and_then(|count| unit_price.0.checked_times(count)) {
+        return product == cost.0;
+    }
     let exact = || {
         let (a, b) = (amount.to_decimal()?.normalize(), unit_price.0.to_decimal()?.normalize());
         let product = a.mantissa().checked_mul(b.mantissa())?;

@@ -1,11 +1,15 @@
 //! Group commit: one thread writes what waits, and everybody waiting shares one sync.
 
+mod answers;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::answers::Answers;
 use crate::event::EventId;
 use crate::root::{Claim, Root};
 use crate::store::{Conflict, Store, StoreError, Unit};
@@ -31,6 +35,8 @@ enum Entry {
         claim: Option<Claim>,
         root: Arc<Mutex<Root>>,
         answer: oneshot::Sender<Outcome>,
+        /// Where the answer is waited for.
+        runtime: Option<Handle>,
     },
     Barrier(oneshot::Sender<()>),
 }
@@ -49,7 +55,7 @@ impl Committer {
     /// the order in which they were decided.
     pub fn commit(&self, unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>) -> Answer {
         let (answer, outcome) = oneshot::channel();
-        self.send(Entry::Commit { unit, claim, root, answer });
+        self.send(Entry::Commit { unit, claim, root, answer, runtime: Handle::try_current().ok() });
         outcome
     }
 
@@ -115,10 +121,17 @@ fn run<S: Store>(
     let mut batch = Vec::new();
     while let Some(first) = entries.blocking_recv() {
         batch.push(first);
-        while batch.len() < BATCH_MAX
-            && let Ok(next) = entries.try_recv()
-        {
-            batch.push(next);
+        // Whoever is about to queue a unit does so now, and shares the sync: on a busy machine a
+        // commit costs others more than it costs them to wait for this; on an idle one nothing.
+        let mut before = 0;
+        while before < batch.len() && batch.len() < BATCH_MAX {
+            before = batch.len();
+            std::thread::yield_now();
+            while batch.len() < BATCH_MAX
+                && let Ok(next) = entries.try_recv()
+            {
+                batch.push(next);
+            }
         }
         commit(store, std::mem::take(&mut batch), failure);
     }
@@ -130,9 +143,9 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
     let mut barriers = Vec::new();
     for entry in batch {
         match entry {
-            Entry::Commit { unit, claim, root, answer } => {
+            Entry::Commit { unit, claim, root, answer, runtime } => {
                 units.push(unit);
-                waiting.push((claim, root, answer));
+                waiting.push((claim, root, answer, runtime));
             }
             Entry::Barrier(done) => barriers.push(done),
         }
@@ -149,17 +162,16 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
         tracing::error!(%error, "the store failed; nothing more is acknowledged");
         failure.send_replace(Some(error.clone()));
     }
-    for (at, (unit, (claim, root, answer))) in units.into_iter().zip(waiting).enumerate() {
+    let mut answers = Answers::default();
+    for (at, (unit, (claim, root, answer, runtime))) in units.into_iter().zip(waiting).enumerate() {
         let outcome = match &outcome {
             Ok(outcomes) => Ok(outcomes[at]),
             Err(error) => Err(error.clone()),
         };
         root.lock().finish(&unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
-        // Its turn ends with it: whoever hears the answer may send the same again.
-        drop(unit);
-        // Nobody listens any more when the caller has hung up; the unit is committed all the same.
-        let _ = answer.send(outcome);
+        answers.add(unit, answer, outcome, runtime);
     }
+    answers.give();
     for done in barriers {
         let _ = done.send(());
     }

@@ -108,6 +108,9 @@ impl FromStr for EventId {
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
+    /// Of a content that nobody will be compared with.
+    pub const NONE: Self = Self([0; 16]);
+
     pub fn of(content: &[u8]) -> Self {
         let digest = Sha256::digest(content);
         let mut first = [0; 16];

@@ -1,6 +1,7 @@
 //! What was used, added up.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use tollgate_domain::{Amount, Meter, ModelId, ProviderId, QuantityName, Quota, Usage, Usd};
 
 use crate::correction::Use;
@@ -18,8 +19,9 @@ pub struct Totals {
     pub timed: u64,
     pub response_time_ms: u64,
     pub cost: Usd,
-    /// In the order of their names.
-    quantities: Vec<(QuantityName, u64)>,
+    /// In the order of their names. A call seldom has more than four.
+    #[serde(with = "in_place")]
+    quantities: SmallVec<[(QuantityName, u64); 4]>,
 }
 
 /// A sum left what can be counted exactly: 0 to 2⁶⁴ − 1, or 1.7 × 10²⁰ USD.
@@ -129,7 +131,11 @@ impl Totals {
 
 /// Totals by provider and model: what any quota can be read from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table(Vec<Cell>);
+pub struct Table(
+    /// Most subjects use one model at a time, and every event copies its account's tables.
+    #[serde(with = "in_place")]
+    SmallVec<[Cell; 1]>,
+);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
@@ -208,5 +214,27 @@ impl Table {
         self.0.binary_search_by(|cell| {
             cell.provider.cmp(provider).then_with(|| cell.model.as_ref().cmp(&model))
         })
+    }
+}
+
+/// Lists that are kept in place while they are short, written as any list.
+mod in_place {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use smallvec::{Array, SmallVec};
+
+    pub fn serialize<S, A>(list: &SmallVec<A>, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+        A: Array<Item: Serialize>,
+    {
+        list.as_slice().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D, A>(deserializer: D) -> Result<SmallVec<A>, D::Error>
+    where
+        D: Deserializer<'de>,
+        A: Array<Item: Deserialize<'de>>,
+    {
+        Vec::deserialize(deserializer).map(|list: Vec<A::Item>| list.into_iter().collect())
     }
 }

@@ -52,7 +52,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut maintenance = maintain(ledger.clone(), policies.clone(), clock, stopped.clone());
     let service = Arc::new(Service::new(ledger.clone(), policies, clock));
-    let server = http::serve(listener, service, &settings.cors_origin, stopping(stopped));
+    let server = http::serve(listener, service, settings.cors_origin.clone(), stopping(stopped));
     let mut server = tokio::spawn(server);
 
     let failure = tokio::select! {

@@ -51,6 +51,9 @@ impl Decimal {
         if self.is_zero() {
             return Ok(other);
         }
+        if other.is_zero() {
+            return Ok(self);
+        }
         // Without its trailing zeros, the finer number decides the scale of the exact sum, so
         // that what overflows below has no shorter form.
         let (coarse, fine) = if self.scale < other.scale { (self, other) } else { (other, self) };

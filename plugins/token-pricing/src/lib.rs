@@ -10,6 +10,8 @@ mod quantity;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use book::Book;
 use config::{Config, Extractor};
 use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote};
@@ -60,14 +62,15 @@ impl PricingPolicy for TokenPricing {
         call: &Call,
         max_tokens: Option<u32>,
     ) -> Result<Option<Estimation>, Failure> {
-        let mut call = call.clone();
+        let mut call = Cow::Borrowed(call);
         if let (None, Some(max)) = (call.amount("output_tokens"), max_tokens) {
-            call.usage.push(Measure { quantity: "output_tokens".into(), amount: max.into() });
+            let output = Measure { quantity: "output_tokens".into(), amount: max.into() };
+            call.to_mut().usage.push(output);
         }
         let entry = self.book.find(&call.provider, call.model.as_deref(), call.at);
         let Some(entry) = entry else { return Ok(None) };
         let quote = entry.is_told_by(&call).then(|| entry.quote(&call)).transpose()?;
-        Ok(Some(Estimation { usage: call.usage, quote }))
+        Ok(Some(Estimation { usage: call.usage.clone(), quote }))
     }
 
     fn extract(

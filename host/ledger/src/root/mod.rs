@@ -321,10 +321,10 @@ impl Root {
     }
 
     fn load_level<S: Store>(&mut self, store: &S, subject: &SubjectId) -> Result<(), StoreError> {
-        let level = self.levels.entry(subject.clone()).or_default();
-        if level.loaded {
+        if self.levels.get(subject).is_some_and(|level| level.loaded) {
             return Ok(());
         }
+        let level = self.levels.entry(subject.clone()).or_default();
         if let Some((version, account)) = store.account(subject)? {
             level.due_at = account.due_at(subject);
             (level.version, level.account) = (version, account);

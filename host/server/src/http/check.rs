@@ -1,12 +1,11 @@
 //! `POST /v1/check`: would this call fit?
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::ask::Ask;
 use super::decision::Verdict;
-use super::json::{JsonBody, parse};
+use super::json::{Json, JsonBody, parse};
 use super::problem::Problem;
 use crate::service::Answer;
 

@@ -1,9 +1,9 @@
 //! For whoever keeps the service running.
 
-use axum::Json;
 use serde_json::{Value, json};
 
 use super::App;
+use super::json::Json;
 use super::problem::Problem;
 
 /// 200 as long as the process runs.

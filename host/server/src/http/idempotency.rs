@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use tollgate_ledger::{Fingerprint, Once, Turn};
 
-use super::json::fingerprint;
+use super::fingerprint::fingerprint;
 use super::problem::Problem;
 use crate::service::Service;
 

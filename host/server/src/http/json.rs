@@ -1,19 +1,41 @@
-//! Requests: bodies are read whole and parsed strictly, and what is wrong is named by a pointer.
+//! Bodies. Requests are read whole and parsed strictly, and what is wrong is named by a pointer.
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use serde::Deserialize;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequest, Query, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
-use tollgate_ledger::Fingerprint;
 
 use super::problem::Problem;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Most answers are shorter, and are written without making room again.
+const ANSWER_BYTES: usize = 1024;
+
+/// An answer in JSON.
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let mut text = Vec::with_capacity(ANSWER_BYTES);
+        if let Err(error) = serde_json::to_writer(&mut text, &self.0) {
+            tracing::error!(%error, "an answer cannot be written");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        let mut response = Response::new(Body::from(text));
+        let content_type = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response
+    }
+}
 
 /// A JSON body, as it was sent.
 pub struct JsonBody(pub Bytes);
@@ -21,22 +43,40 @@ pub struct JsonBody(pub Bytes);
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let content_type = content_type(request.headers());
         if !content_type.is_none_or(is_json) {
             let detail = "the body must be application/json";
             return Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        DefaultBodyLimit::max(BODY_BYTES_MAX).apply(&mut request);
-        let body = Bytes::from_request(request, state).await;
-        body.map(Self).map_err(|rejection| match rejection.status() {
-            status @ StatusCode::PAYLOAD_TOO_LARGE => {
-                let detail = format!("the body must not be longer than {BODY_BYTES_MAX} bytes");
-                Problem::plain(status, detail)
-            }
-            status => Problem::plain(status, "the body did not arrive"),
-        })
+        whole(request.into_body()).await.map(Self)
     }
+}
+
+/// Reads a body to its end. One that comes in one piece, as most do, is not copied.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_long());
+    }
+    let mut chunks = body.into_data_stream();
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    while let Some(chunk) = chunks.next().await {
+        let lost = |_| Problem::plain(StatusCode::BAD_REQUEST, "the body did not arrive");
+        let chunk = chunk.map_err(lost)?;
+        if first.len() + rest.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(too_long());
+        }
+        match first.is_empty() {
+            true => first = chunk,
+            false => rest.extend_from_slice(&chunk),
+        }
+    }
+    Ok(if rest.is_empty() { first } else { [first, rest.freeze()].concat().into() })
+}
+
+fn too_long() -> Problem {
+    let detail = format!("the body must not be longer than {BODY_BYTES_MAX} bytes");
+    Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 /// The media type, without parameters; `None` where the caller states none.
@@ -46,6 +86,9 @@ pub fn content_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn is_json(media_type: &str) -> bool {
+    if media_type == "application/json" {
+        return true;
+    }
     let media_type = media_type.to_ascii_lowercase();
     media_type == "application/json"
         || (media_type.starts_with("application/") && media_type.ends_with("+json"))
@@ -96,14 +139,7 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         .map_err(|error| invalid(error.path(), &error.inner().to_string()))
 }
 
-/// Of the content: neither the order of fields nor space between them matters.
-pub fn fingerprint(json: &[u8]) -> Result<Fingerprint, Problem> {
-    let mut content: Value = serde_json::from_slice(json).map_err(not_json)?;
-    content.sort_all_objects();
-    Ok(Fingerprint::of(content.to_string().as_bytes()))
-}
-
-fn not_json(error: serde_json::Error) -> Problem {
+pub fn not_json(error: serde_json::Error) -> Problem {
     Problem::invalid("", format!("is not JSON: {error}"))
 }
 
@@ -195,14 +231,6 @@ mod tests {
             parse("/x?provider=a&provider=b").unwrap_err().detail,
             "/provider: is given twice"
         );
-    }
-
-    #[test]
-    fn order_and_space_do_not_make_another_content() {
-        let of = |json: &str| fingerprint(json.as_bytes()).unwrap();
-        assert_eq!(of(r#"{"a":1,"b":{"c":2,"d":3}}"#), of(r#" {"b": {"d":3,"c":2}, "a":1}"#));
-        assert_ne!(of(r#"{"a":1}"#), of(r#"{"a":1.0}"#));
-        assert_ne!(of(r#"{"a":[1,2]}"#), of(r#"{"a":[2,1]}"#));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use tollgate_domain::{Call, EndpointName, EventKey, ModelId, ProviderId, Subject
 use tollgate_ledger::{Fingerprint, Turn};
 
 use super::fields::{Money, Quantities, ShortTexts, Text, Whole};
-use super::json::{fingerprint, parse};
+use super::fingerprint::fingerprint;
+use super::json::parse;
 use super::problem::Problem;
 use crate::service::{Error, Made, Settlement, UseReport, Used};
 
@@ -77,7 +78,11 @@ pub fn settlement(json: &[u8]) -> Result<Settlement, Problem> {
 
 pub fn use_report(json: &[u8]) -> Result<UseReport, Problem> {
     let body: Record = parse(json)?;
-    let fingerprint: Fingerprint = fingerprint(json)?;
+    // Without a name nobody can say it again.
+    let fingerprint = match body.event_id {
+        Some(_) => fingerprint(json)?,
+        None => Fingerprint::NONE,
+    };
     Ok(UseReport {
         key: body.event_id,
         call: Call {

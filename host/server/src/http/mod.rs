@@ -7,6 +7,7 @@ mod check;
 mod decision;
 mod export;
 mod fields;
+mod fingerprint;
 mod health;
 mod idempotency;
 mod json;
@@ -22,18 +23,16 @@ mod rate_limit;
 mod receipt;
 mod refusals;
 mod reservations;
+mod serve;
 mod stream;
 mod subscription;
 mod usage;
 
-use std::future::IntoFuture;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::from_fn;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -46,19 +45,13 @@ type App = axum::extract::State<Arc<Service>>;
 
 /// Answers what comes in until `stop` resolves, and then what is under way. Pages of
 /// `cors_origins` may read the answers.
-pub fn serve<Stop: Future<Output = ()> + Send + 'static>(
+pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
-    cors_origins: &[HeaderValue],
-    stop: Stop,
-) -> impl Future<Output = std::io::Result<()>> + Send + use<Stop> {
-    let listener = listener.tap_io(|stream| {
-        // Without it, small answers wait for the client's acknowledgements.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY is not to be had");
-        }
-    });
-    axum::serve(listener, router(service, cors_origins)).with_graceful_shutdown(stop).into_future()
+    cors_origins: Vec<HeaderValue>,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    serve::serve(listener, router(service, &cors_origins), stop).await
 }
 
 /// All routes. Pages of `cors_origins` may read the answers.
@@ -82,11 +75,10 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .with_state(service);
-    let router = match cors_origins {
+    match cors_origins {
         [] => router,
         origins => router.layer(cors(origins)),
-    };
-    router.layer(from_fn(observe::observe))
+    }
 }
 
 async fn unknown_route() -> Problem {

@@ -1,9 +1,9 @@
 //! The policies in force, for operators.
 
-use axum::Json;
 use tollgate_engine::PolicyStatus;
 
 use super::App;
+use super::json::Json;
 
 pub async fn show(service: App) -> Json<PolicyStatus> {
     Json(service.policy_status())

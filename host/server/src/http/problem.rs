@@ -1,13 +1,13 @@
 //! What a caller is told when something does not go as asked: `application/problem+json`
 //! (RFC 9457). The one place that turns errors into answers.
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use tollgate_ledger::LedgerError;
 
+use super::json::Json;
 use crate::service::Error;
 
 /// The registered type for a quota that is used up.
@@ -95,7 +95,7 @@ impl Serialize for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self)).into_response();
+        let mut response = (self.status, Json(&self)).into_response();
         let content_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response

@@ -1,6 +1,5 @@
 //! `POST /v1/quote`: what would this cost?
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -8,7 +7,7 @@ use tollgate_domain::{Call, ModelId, ProviderId, Side, SubjectPath, Timestamp, U
 
 use super::App;
 use super::fields::{Quantities, Text};
-use super::json::{JsonBody, parse};
+use super::json::{Json, JsonBody, parse};
 use super::made::used;
 use super::problem::Problem;
 use super::receipt::{ChargeView, UsageMap};

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -15,7 +14,7 @@ use super::App;
 use super::ask::Ask;
 use super::decision::{Denied, Verdict};
 use super::idempotency::{IdempotencyKey, replayed};
-use super::json::{JsonBody, parse};
+use super::json::{Json, JsonBody, parse};
 use super::problem::{Problem, QUOTA_EXCEEDED, word};
 use super::receipt::{Receipt, UsageMap};
 use super::{made, path, rate_limit};

@@ -4,7 +4,6 @@ pub mod corrections;
 mod ndjson;
 mod tally;
 
-use axum::Json;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +15,7 @@ use tollgate_ledger::Turn;
 
 use super::App;
 use super::idempotency::{IdempotencyKey, replayed};
-use super::json::{JsonBody, content_type, elements, query};
+use super::json::{Json, JsonBody, content_type, elements, query};
 use super::made::use_report;
 use super::problem::Problem;
 use super::receipt::{EventView, Receipt};

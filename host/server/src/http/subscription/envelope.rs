@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -10,6 +9,7 @@ use serde_json::Value;
 use tollgate_domain::Timestamp;
 
 use super::user::User;
+use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::service::Service;
 
