@@ -41,6 +41,11 @@ pub const REFUSALS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// A root that nobody touched for this long leaves memory.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
+/// Where there are more roots than this, those leave that nobody touched for so long: a kilobyte
+/// or two each, and some microseconds to load again.
+const ROOTS_MAX: usize = 100_000;
+const IDLE_WHERE_MANY: Duration = Duration::from_secs(5);
+
 /// The accounts, reservations and events of all subjects.
 ///
 /// Operations take the clock's time and the plans in force; closures given to them may be
@@ -153,11 +158,7 @@ impl<S: Store> Ledger<S> {
         if let Some(plans) = plans {
             self.close_periods(plans, now)?;
         }
-        let idle_since = now.minus(IDLE);
-        // Nobody can hold a root that only this map refers to.
-        self.roots
-            .write()
-            .retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(idle_since));
+        self.forget_idle(now);
         Ok(self.store.maintain(&self.forgettable(now))?)
     }
 
@@ -251,6 +252,16 @@ impl<S: Store> Ledger<S> {
     fn now(&self, clock: Timestamp) -> Timestamp {
         let latest = self.latest.fetch_max(clock.micros(), Ordering::Relaxed);
         Timestamp::from_micros(latest.max(clock.micros()))
+    }
+
+    /// Lets roots leave memory that nobody asks for.
+    fn forget_idle(&self, now: Timestamp) {
+        let mut roots = self.roots.write();
+        let idle = if roots.len() > ROOTS_MAX { IDLE_WHERE_MANY } else { IDLE };
+        let since = now.minus(idle);
+        // Nobody can hold a root that only this map refers to.
+        roots.retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(since));
+        roots.shrink_to_fit();
     }
 
     fn forgettable(&self, now: Timestamp) -> Forget {

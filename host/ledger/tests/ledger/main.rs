@@ -7,6 +7,7 @@
 //! - `damage`: what changes on the disk is noticed
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
+//! - `names`: callers' names of events, however many
 //! - `recovery`: what is acknowledged survives a restart
 //! - `refusals`: facts as well, for a while
 //! - `sliding`: what is used counts for so many seconds, and no grant passes a limit in any of them
@@ -24,6 +25,7 @@ mod corrections;
 mod damage;
 mod exactness;
 mod model;
+mod names;
 mod recovery;
 mod refusals;
 mod sliding;

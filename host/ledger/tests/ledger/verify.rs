@@ -158,11 +158,15 @@ async fn a_day_that_says_something_else_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_name_of_an_event_is_named() {
+async fn missing_names_of_events_are_named() {
     let named = after(|rows| drop(rows.remove(&keys(rows, "E")[0]).unwrap())).await;
     assert_named(
         &named,
-        &["acme/ann, the event's name e", "the events' names: expected 2, found 1"],
+        &[
+            "acme/ann, the event's name e1: expected ev-2-0, found none",
+            "acme/ann, the event's name e2: expected ev-3-0, found none",
+            "the events' names: expected 2, found 0",
+        ],
     );
 }
 

@@ -338,7 +338,7 @@ impl SledStore {
         if let Some(found) = self.memory.read().overlays().find_map(|o| o.event(name)) {
             return Ok(Some(found));
         }
-        self.rows.get(&Key::event_name(name))
+        self.rows.named(name)
     }
 
     /// Writes what the blocks add up to as rows, so that they need not be replayed.

@@ -4,6 +4,7 @@
 //! which block it is `as_of`, so that replaying a block twice adds it once.
 
 mod inventory;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -17,9 +18,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::{PeriodId, RootId, SubjectId, Timestamp};
 
+use self::names::Names;
 use super::block::{self, Entry};
 use super::folder::{self, LOCK_PATIENCE};
-use super::overlay::{Day, EventName, Last, Overlay, Quarter, Quarters};
+use super::overlay::{Day, Last, Overlay, Quarter, Quarters};
 use crate::account::Account;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
@@ -45,6 +47,7 @@ const FORGET_BLOCKS: usize = 256;
 pub struct Rows {
     tree: sled::Db,
     file: File,
+    names: Names,
 }
 
 /// A row's key: its kind, then what names it. Rows but blocks are cut into parts of at most
@@ -88,10 +91,6 @@ impl Key {
     /// Subjects contain no control characters: none is a prefix of another with its zero.
     fn day(subject: &SubjectId, day: Day) -> Self {
         Self::new(b'D', &[subject.as_str().as_bytes(), &[0], &in_order(day)])
-    }
-
-    pub fn event_name(name: &EventName) -> Self {
-        Self::new(b'E', &[name])
     }
 
     /// The corrections of an event.
@@ -154,7 +153,9 @@ impl Rows {
         let file = File::open(folder.join(folder::LOG))
             .and_then(|file| folder::sync(folder).map(|()| file))
             .map_err(|error| StoreError(error.to_string()))?;
-        Ok(Self { tree, file })
+        let rows = Self { tree, file, names: Names::default() };
+        rows.load_names()?;
+        Ok(rows)
     }
 
     /// Returns when the batch is on disk, all of it or nothing.
@@ -339,9 +340,8 @@ impl Rows {
                 writer.put(&key, &(as_of, quarters))?;
             }
         }
-        for (name, id) in &overlay.events {
-            writer.put(&Key::event_name(name), id)?;
-        }
+        let names: BTreeMap<_, _> = overlay.events.iter().map(|(name, id)| (*name, *id)).collect();
+        self.add_names(names.into_iter())?;
         for (event, corrections) in &overlay.corrections {
             let corrections = self.corrections(*event)?.into_iter().chain(corrections.clone());
             let corrections: BTreeSet<_> = corrections.collect();

@@ -43,11 +43,6 @@ impl Rows {
         })
     }
 
-    /// How many events have names.
-    pub fn count_event_names(&self) -> Result<u64, StoreError> {
-        count(self.keys(b'E'))
-    }
-
     pub fn has(&self, key: &Key) -> Result<bool, StoreError> {
         Ok(self.tree.contains_key(key.part(0))?)
     }

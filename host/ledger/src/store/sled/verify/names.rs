@@ -7,7 +7,6 @@ use crate::correction::Correction;
 use crate::event::EventId;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
-use crate::store::sled::rows::Key;
 use crate::store::{Fact, Marked, Store, StoreError};
 
 pub struct Names {
@@ -94,9 +93,13 @@ impl Names {
 
 /// How many names of events are stored.
 fn count(store: &SledStore) -> Result<u64, StoreError> {
-    let mut count = store.rows.count_event_names()?;
+    let mut count = 0;
+    for named in store.rows.all_names() {
+        named?;
+        count += 1;
+    }
     for name in store.memory.read().overlays().flat_map(|overlay| overlay.events.keys()) {
-        count += u64::from(!store.rows.has(&Key::event_name(name))?);
+        count += u64::from(store.rows.named(name)?.is_none());
     }
     Ok(count)
 }
