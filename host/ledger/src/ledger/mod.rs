@@ -261,7 +261,9 @@ impl<S: Store> Ledger<S> {
         let since = now.minus(idle);
         // Nobody can hold a root that only this map refers to.
         roots.retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(since));
-        roots.shrink_to_fit();
+        if roots.capacity() / 8 > roots.len() {
+            roots.shrink_to_fit();
+        }
     }
 
     fn forgettable(&self, now: Timestamp) -> Forget {

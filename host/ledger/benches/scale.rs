@@ -1,0 +1,222 @@
+//! What history and numbers cost: reads after many events beside reads after few, starts, and
+//! memory with many subjects, touched and idle.
+//!
+//! `cargo bench -p tollgate-ledger --bench scale -- [EVENTS [SUBJECTS]]`; the defaults, ten
+//! million and one million, take some minutes and 10 GB.
+
+#![allow(clippy::unwrap_used, reason = "a failed benchmark is a panic")]
+#![allow(clippy::float_arithmetic, reason = "ratios, not money")]
+
+#[path = "../tests/ledger/support.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use support::*;
+use tollgate_domain::{ExpectedCost, PlanBook, Timestamp, Window};
+use tollgate_ledger::store::sled::SledStore;
+use tollgate_ledger::{Ask, Ledger, Period};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// As many as a busy service has connections.
+const CALLERS: u64 = 256;
+
+/// Subjects that the events are shared among.
+const SUBJECTS: u64 = 1_000;
+
+const READS: u32 = 20_000;
+
+/// What is asked, each timed by itself.
+const QUESTIONS: [&str; 3] = ["check", "usage now", "usage of the month before"];
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if let [folder, events] = &arguments[..]
+        && Path::new(folder).is_dir()
+    {
+        return runtime.block_on(record_and_abort(Path::new(folder), events.parse().unwrap()));
+    }
+    let number = |at: usize, default| arguments.get(at).map_or(default, |arg| arg.parse().unwrap());
+    let (events, subjects) = (number(0, 10_000_000), number(1, 1_000_000));
+    runtime.block_on(async {
+        history(events).await;
+        many_subjects(subjects).await;
+    });
+}
+
+async fn history(events: u64) {
+    let (few, many) = (tempfile::tempdir_in(".").unwrap(), tempfile::tempdir_in(".").unwrap());
+    let mut medians = Vec::new();
+    for (folder, events) in [(&few, 10_000), (&many, events)] {
+        let (ledger, plans) = (open(folder.path()), Arc::new(plans()));
+        let begun = Instant::now();
+        record_many(&ledger, &plans, 0..events).await;
+        let rate = events as f64 / begun.elapsed().as_secs_f64();
+        println!("{events} events with names recorded, {rate:.0}/s; {} MiB resident", resident());
+        medians.push(reads(&ledger, &plans).await);
+        let begun = Instant::now();
+        ledger.close(noon()).unwrap();
+        drop(ledger);
+        println!("  closed in {:?}", begun.elapsed());
+    }
+    for (question, what) in QUESTIONS.into_iter().enumerate() {
+        let [few, many] = [0, 1].map(|at| medians[at][question]);
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        println!("{what}: {few:?} after 10000 events, {many:?} after {events}, {ratio:.2} times");
+    }
+    start(many.path(), "closed");
+    let crash = Command::new(std::env::current_exe().unwrap())
+        .args([many.path().as_os_str(), events.to_string().as_ref()])
+        .status();
+    assert!(!crash.unwrap().success(), "it aborts");
+    start(many.path(), "killed while recording");
+}
+
+fn start(folder: &Path, how_it_ended: &str) {
+    let begun = Instant::now();
+    let store = SledStore::open(folder).unwrap();
+    println!("start, {how_it_ended}: {:?}, {} MiB resident", begun.elapsed(), resident());
+    drop(store);
+}
+
+/// What a service does that is killed under load.
+async fn record_and_abort(folder: &Path, from: u64) {
+    let (ledger, plans) = (open(folder), Arc::new(plans()));
+    record_many(&ledger, &plans, from..from + 200_000).await;
+    std::process::abort();
+}
+
+async fn many_subjects(subjects: u64) {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let (ledger, plans) = (open(folder.path()), Arc::new(plans()));
+    let before = resident();
+    let mut now = noon();
+    touch(&ledger, &plans, subjects, &mut now).await;
+    println!("{subjects} subjects touched: {} MiB resident, {before} before", resident());
+    for _ in 0..20 {
+        now = now.plus(Duration::from_secs(60));
+        ledger.tick(Some(&plans), now).unwrap();
+    }
+    println!("  {} MiB after they are idle", resident());
+}
+
+/// One event for each of many subjects, with the clock's work done every so often.
+async fn touch(
+    ledger: &Arc<Ledger<SledStore>>,
+    plans: &Arc<PlanBook>,
+    subjects: u64,
+    now: &mut Timestamp,
+) {
+    let mut highest = 0;
+    for first in (0..subjects).step_by(40_000) {
+        let tasks: Vec<_> = (first..subjects.min(first + 40_000))
+            .map(|subject| {
+                let (ledger, plans, now) = (ledger.clone(), plans.clone(), *now);
+                tokio::spawn(async move {
+                    let report = report(&format!("subject-{subject}"), None, 5, now);
+                    record(&ledger, &plans, &report, now).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        *now = now.plus(Duration::from_secs(1));
+        ledger.tick(Some(plans), *now).unwrap();
+        highest = highest.max(resident());
+    }
+    println!("  {highest} MiB at most meanwhile");
+}
+
+async fn record_many(
+    ledger: &Arc<Ledger<SledStore>>,
+    plans: &Arc<PlanBook>,
+    events: std::ops::Range<u64>,
+) {
+    let ticking = {
+        let ledger = ledger.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let ledger = ledger.clone();
+                tokio::task::spawn_blocking(move || ledger.tick(None, noon()))
+                    .await
+                    .unwrap()
+                    .unwrap();
+            }
+        })
+    };
+    let writers = (0..CALLERS).map(|caller| {
+        let (ledger, plans, events) = (ledger.clone(), plans.clone(), events.clone());
+        tokio::spawn(async move {
+            for event in (events.start + caller..events.end).step_by(CALLERS as usize) {
+                let path = format!("user-{}", event % SUBJECTS);
+                // Two months of history, the latest last.
+                let ago = (events.end - event) * 2 * 30 * 24 * 3600 / events.end;
+                let at = noon().minus(Duration::from_secs(ago));
+                let report = report(&path, Some(&format!("event-{event}")), 5, at);
+                record(&ledger, &plans, &report, noon()).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    ticking.abort();
+}
+
+/// The median of each question.
+async fn reads(ledger: &Ledger<SledStore>, plans: &PlanBook) -> Vec<Duration> {
+    ledger.tick(None, noon()).unwrap();
+    let call = call("user-7", 1);
+    let cost = ExpectedCost::Known(price(1));
+    let ask = Ask { call: &call, asked: None, cost, plans, revision: "r1" };
+    let past = Period::Of("2024-12".parse().unwrap());
+    let mut times = vec![Vec::new(); QUESTIONS.len()];
+    for _ in 0..READS {
+        for (question, times) in times.iter_mut().enumerate() {
+            let begun = Instant::now();
+            match question {
+                0 => drop(ledger.check(&ask, noon(), |_| Default::default()).await.unwrap()),
+                1 => drop(used(ledger, plans, "user-7", Period::Current, noon()).await),
+                _ => drop(used(ledger, plans, "user-7", past.clone(), noon()).await),
+            }
+            times.push(begun.elapsed());
+        }
+    }
+    let median = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    times.into_iter().map(median).collect()
+}
+
+fn open(folder: &Path) -> Arc<Ledger<SledStore>> {
+    let store = Arc::new(SledStore::open(folder).unwrap());
+    Arc::new(Ledger::open(store).unwrap())
+}
+
+fn plans() -> PlanBook {
+    book(vec![plan(
+        "free",
+        vec![
+            quota("calls", "calls", Window::Month, "1000000000"),
+            quota("tokens", "tokens", Window::Day, "1000000000"),
+            quota("cost", "cost", Window::Month, "1000000000"),
+        ],
+    )])
+}
+
+/// Memory of this process, in MiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
