@@ -97,42 +97,38 @@ async fn many_subjects(subjects: u64) {
     let folder = tempfile::tempdir_in(".").unwrap();
     let (ledger, plans) = (open(folder.path()), Arc::new(plans()));
     let before = resident();
-    let mut now = noon();
-    touch(&ledger, &plans, subjects, &mut now).await;
-    println!("{subjects} subjects touched: {} MiB resident, {before} before", resident());
-    for _ in 0..20 {
-        now = now.plus(Duration::from_secs(60));
-        ledger.tick(Some(&plans), now).unwrap();
+    let begun = Instant::now();
+    let now = move || noon().plus(begun.elapsed());
+    let writers = (0..CALLERS).map(|caller| {
+        let (ledger, plans) = (ledger.clone(), plans.clone());
+        tokio::spawn(async move {
+            for subject in (caller..subjects).step_by(CALLERS as usize) {
+                let report = report(&format!("subject-{subject}"), None, 5, now());
+                record(&ledger, &plans, &report, now()).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let mut highest = 0;
+    while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tick(&ledger, &plans, now()).await;
+        highest = highest.max(resident());
+    }
+    println!(
+        "{subjects} subjects touched in {:?}: {highest} MiB resident at most, {before} before",
+        begun.elapsed()
+    );
+    for minutes in 0..20 {
+        tick(&ledger, &plans, now().plus(minutes * MINUTES)).await;
     }
     println!("  {} MiB after they are idle", resident());
 }
 
-/// One event for each of many subjects, with the clock's work done every so often.
-async fn touch(
-    ledger: &Arc<Ledger<SledStore>>,
-    plans: &Arc<PlanBook>,
-    subjects: u64,
-    now: &mut Timestamp,
-) {
-    let mut highest = 0;
-    for first in (0..subjects).step_by(40_000) {
-        let tasks: Vec<_> = (first..subjects.min(first + 40_000))
-            .map(|subject| {
-                let (ledger, plans, now) = (ledger.clone(), plans.clone(), *now);
-                tokio::spawn(async move {
-                    let report = report(&format!("subject-{subject}"), None, 5, now);
-                    record(&ledger, &plans, &report, now).await.unwrap();
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-        *now = now.plus(Duration::from_secs(1));
-        ledger.tick(Some(plans), *now).unwrap();
-        highest = highest.max(resident());
-    }
-    println!("  {highest} MiB at most meanwhile");
+async fn tick(ledger: &Arc<Ledger<SledStore>>, plans: &Arc<PlanBook>, now: Timestamp) {
+    let (ledger, plans) = (ledger.clone(), plans.clone());
+    let tick = tokio::task::spawn_blocking(move || ledger.tick(Some(&plans), now));
+    tick.await.unwrap().unwrap();
 }
 
 async fn record_many(

@@ -270,6 +270,8 @@ impl Account {
                 None => {
                     let mut table = Table::default();
                     change(&mut table)?;
+                    // Tables are large, and most accounts have one minute.
+                    self.recent.reserve_exact(1);
                     self.recent.push((minute, table));
                 }
             }

@@ -155,6 +155,10 @@ impl Table {
             Ok(at) => self.0[at].totals.add(totals),
             Err(at) => {
                 let (provider, model) = (provider.clone(), model.cloned());
+                if self.0.len() == self.0.capacity() {
+                    // Most tables have one cell or two, and there are millions of tables.
+                    self.0.reserve_exact(self.0.len().div_ceil(2).max(1));
+                }
                 self.0.insert(at, Cell { provider, model, totals: totals.clone() });
                 Ok(())
             }

@@ -25,8 +25,9 @@ pub struct Quarter(i64);
 /// A day, counted from 1970 in UTC.
 pub type Day = i64;
 
-/// What was used in the quarters of a day.
-pub type Quarters = BTreeMap<Quarter, Table>;
+/// What was used in the quarters of a day. A map has room for a dozen, and tables are large: most
+/// days of most subjects have one.
+pub type Quarters = BTreeMap<Quarter, Box<Table>>;
 
 /// What was used in a day's quarters, and what corrections say was not: sums of both, since the
 /// one may lie in an earlier overlay than the other.

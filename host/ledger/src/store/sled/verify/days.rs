@@ -88,7 +88,7 @@ fn name(store: &SledStore, mut wrong: Wrong, differences: &mut Differences) {
         for quarter in quarters {
             let row = format!("the quarter-hour from {}", quarter.start());
             let [expected, found] =
-                [&expected, &found].map(|all| all.get(quarter).unwrap_or(&nothing));
+                [&expected, &found].map(|all| all.get(quarter).map_or(&nothing, Box::as_ref));
             differences.compare_tables(&subject, &row, expected, found);
         }
     }
