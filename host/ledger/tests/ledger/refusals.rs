@@ -48,7 +48,8 @@ on_every_store! {
         let (ledger, now) = (Ledger::open(store).unwrap(), noon());
         let refused = reserve(&ledger, &plans(), "acme/ann", 7, MINUTES, now).await;
         let found = refusals(&ledger, all(None)).await;
-        let [(_, refusal)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(found.len(), 1);
+        let refusal = &found[0].1;
         assert_eq!((&refusal.call, refusal.cost), (&call("acme/ann", 7), Some(price(7))));
         let decision = refusal.decision();
         assert_eq!(decision.denial, refused.decision.denial);
