@@ -1,6 +1,6 @@
 //! Bodies. Requests are read whole and parsed strictly, and what is wrong is named by a pointer.
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,9 @@ use serde_path_to_error::{Path, Segment};
 use super::problem::Problem;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Of a body that is longer, no more is read.
+const PASSED_OVER_BYTES_MAX: usize = 16 << 20;
 
 /// Most answers are shorter, and are written without making room again.
 const ANSWER_BYTES: usize = 1024;
@@ -55,7 +58,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
 /// Reads a body to its end. One that comes in one piece, as most do, is not copied.
 async fn whole(body: Body) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+    if body.size_hint().lower() > PASSED_OVER_BYTES_MAX as u64 {
         return Err(too_long());
     }
     let mut chunks = body.into_data_stream();
@@ -64,6 +67,7 @@ async fn whole(body: Body) -> Result<Bytes, Problem> {
         let lost = |_| Problem::plain(StatusCode::BAD_REQUEST, "the body did not arrive");
         let chunk = chunk.map_err(lost)?;
         if first.len() + rest.len() + chunk.len() > BODY_BYTES_MAX {
+            pass_over(chunks).await;
             return Err(too_long());
         }
         match first.is_empty() {
@@ -72,6 +76,17 @@ async fn whole(body: Body) -> Result<Bytes, Problem> {
         }
     }
     Ok(if rest.is_empty() { first } else { [first, rest.freeze()].concat().into() })
+}
+
+/// Reads what nobody wants: a client that is still writing when the connection is closed does not
+/// hear the answer.
+async fn pass_over(mut chunks: BodyDataStream) {
+    let mut passed_over = 0;
+    while passed_over < PASSED_OVER_BYTES_MAX
+        && let Some(Ok(chunk)) = chunks.next().await
+    {
+        passed_over += chunk.len();
+    }
 }
 
 fn too_long() -> Problem {
