@@ -29,15 +29,15 @@ pub type Outcome = Result<Result<EventId, Conflict>, StoreError>;
 /// Resolves when the unit is on disk, or will never be.
 pub type Answer = oneshot::Receiver<Outcome>;
 
+/// Whoever waits for an answer.
+struct Waiting {
+    answer: oneshot::Sender<Outcome>,
+    /// Where it is waited for; `None` for a thread that does nothing else.
+    runtime: Option<Handle>,
+}
+
 enum Entry {
-    Commit {
-        unit: Unit,
-        claim: Option<Claim>,
-        root: Arc<Mutex<Root>>,
-        answer: oneshot::Sender<Outcome>,
-        /// Where the answer is waited for.
-        runtime: Option<Handle>,
-    },
+    Commit { unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>, waiting: Option<Waiting> },
     Barrier(oneshot::Sender<()>),
 }
 
@@ -55,8 +55,31 @@ impl Committer {
     /// the order in which they were decided.
     pub fn commit(&self, unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>) -> Answer {
         let (answer, outcome) = oneshot::channel();
-        self.send(Entry::Commit { unit, claim, root, answer, runtime: Handle::try_current().ok() });
+        let waiting = Some(Waiting { answer, runtime: Handle::try_current().ok() });
+        self.send(Entry::Commit { unit, claim, root, waiting });
         outcome
+    }
+
+    /// The same for a thread that blocks until it has the answer, whatever runtime it is of.
+    pub fn commit_blocking(
+        &self,
+        unit: Unit,
+        claim: Option<Claim>,
+        root: Arc<Mutex<Root>>,
+    ) -> Answer {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Entry::Commit {
+            unit,
+            claim,
+            root,
+            waiting: Some(Waiting { answer, runtime: None }),
+        });
+        outcome
+    }
+
+    /// The same, where nobody waits for it.
+    pub fn note(&self, unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>) {
+        self.send(Entry::Commit { unit, claim, root, waiting: None });
     }
 
     /// Waits until everything queued before is on disk.
@@ -143,9 +166,9 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
     let mut barriers = Vec::new();
     for entry in batch {
         match entry {
-            Entry::Commit { unit, claim, root, answer, runtime } => {
+            Entry::Commit { unit, claim, root, waiting: who } => {
                 units.push(unit);
-                waiting.push((claim, root, answer, runtime));
+                waiting.push((claim, root, who));
             }
             Entry::Barrier(done) => barriers.push(done),
         }
@@ -163,13 +186,15 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
         failure.send_replace(Some(error.clone()));
     }
     let mut answers = Answers::default();
-    for (at, (unit, (claim, root, answer, runtime))) in units.into_iter().zip(waiting).enumerate() {
+    for (at, (unit, (claim, root, who))) in units.into_iter().zip(waiting).enumerate() {
         let outcome = match &outcome {
             Ok(outcomes) => Ok(outcomes[at]),
             Err(error) => Err(error.clone()),
         };
         root.lock().finish(&unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
-        answers.add(unit, answer, outcome, runtime);
+        if let Some(Waiting { answer, runtime }) = who {
+            answers.add(unit, answer, outcome, runtime);
+        }
     }
     answers.give();
     for done in barriers {

@@ -95,12 +95,15 @@ impl FromStr for EventId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (block, index) =
-            text.strip_prefix("ev-").and_then(|ids| ids.split_once('-')).ok_or(())?;
-        let block = u64::from_str_radix(block, 16).map_err(|_| ())?;
-        let index = u32::from_str_radix(index, 16).map_err(|_| ())?;
+        let (block, index) = place(text, "ev-").ok_or(())?;
         Ok(Self { block, index })
     }
+}
+
+/// The block and the place in it that a text names after a prefix.
+pub(crate) fn place(text: &str, prefix: &str) -> Option<(u64, u32)> {
+    let (block, index) = text.strip_prefix(prefix)?.split_once('-')?;
+    Some((u64::from_str_radix(block, 16).ok()?, u32::from_str_radix(index, 16).ok()?))
 }
 
 /// The first 128 bits of the SHA-256 of some content.

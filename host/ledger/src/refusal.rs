@@ -10,7 +10,7 @@ use tollgate_domain::{
     Call, Decision, Denial, PeriodId, QuotaName, Snapshot, Timestamp, Usage, Usd,
 };
 
-use crate::event::EventId;
+use crate::event::{EventId, place};
 
 /// A reservation that was asked for and refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,10 +94,7 @@ impl FromStr for RefusalId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (block, index) =
-            text.strip_prefix("rf-").and_then(|ids| ids.split_once('-')).ok_or(())?;
-        let block = u64::from_str_radix(block, 16).map_err(|_| ())?;
-        let index = u32::from_str_radix(index, 16).map_err(|_| ())?;
+        let (block, index) = place(text, "rf-").ok_or(())?;
         Ok(Self { block, index })
     }
 }

@@ -56,35 +56,31 @@ impl Totals {
     }
 
     pub fn add(&mut self, other: &Self) -> Result<(), Overflow> {
-        let sum = |a: u64, b: u64| a.checked_add(b).ok_or(Overflow);
-        self.events = sum(self.events, other.events)?;
-        self.failed = sum(self.failed, other.failed)?;
-        self.unpriced = sum(self.unpriced, other.unpriced)?;
-        self.timed = sum(self.timed, other.timed)?;
-        self.response_time_ms = sum(self.response_time_ms, other.response_time_ms)?;
-        self.cost = self.cost.checked_add(other.cost).ok_or(Overflow)?;
-        for (name, amount) in &other.quantities {
-            match self.quantities.binary_search_by(|(own, _)| own.cmp(name)) {
-                Ok(at) => self.quantities[at].1 = sum(self.quantities[at].1, *amount)?,
-                Err(at) => self.quantities.insert(at, (name.clone(), *amount)),
-            }
-        }
-        Ok(())
+        self.combine(other, u64::checked_add, Usd::checked_add)
     }
 
     /// Takes away what a correction says was not used. What has come to nothing stays, as nothing.
     pub fn take(&mut self, other: &Self) -> Result<(), Overflow> {
-        let rest = |a: u64, b: u64| a.checked_sub(b).ok_or(Overflow);
-        self.events = rest(self.events, other.events)?;
-        self.failed = rest(self.failed, other.failed)?;
-        self.unpriced = rest(self.unpriced, other.unpriced)?;
-        self.timed = rest(self.timed, other.timed)?;
-        self.response_time_ms = rest(self.response_time_ms, other.response_time_ms)?;
-        self.cost = self.cost.checked_sub(other.cost).ok_or(Overflow)?;
+        self.combine(other, u64::checked_sub, Usd::checked_sub)
+    }
+
+    fn combine(
+        &mut self,
+        other: &Self,
+        count: fn(u64, u64) -> Option<u64>,
+        money: fn(Usd, Usd) -> Option<Usd>,
+    ) -> Result<(), Overflow> {
+        let count = |a, b| count(a, b).ok_or(Overflow);
+        self.events = count(self.events, other.events)?;
+        self.failed = count(self.failed, other.failed)?;
+        self.unpriced = count(self.unpriced, other.unpriced)?;
+        self.timed = count(self.timed, other.timed)?;
+        self.response_time_ms = count(self.response_time_ms, other.response_time_ms)?;
+        self.cost = money(self.cost, other.cost).ok_or(Overflow)?;
         for (name, amount) in &other.quantities {
             match self.quantities.binary_search_by(|(own, _)| own.cmp(name)) {
-                Ok(at) => self.quantities[at].1 = rest(self.quantities[at].1, *amount)?,
-                Err(at) => self.quantities.insert(at, (name.clone(), rest(0, *amount)?)),
+                Ok(at) => self.quantities[at].1 = count(self.quantities[at].1, *amount)?,
+                Err(at) => self.quantities.insert(at, (name.clone(), count(0, *amount)?)),
             }
         }
         Ok(())

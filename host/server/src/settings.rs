@@ -128,7 +128,7 @@ impl FileSettings {
                 _ if arg.is_hide_env_values_set() => "********".to_owned(),
                 values => values.join(","),
             };
-            format!("{name:<12} {value:<32} {}\n", self.source(name, matches))
+            format!("{name:<14} {value:<32} {}\n", self.source(name, matches))
         });
         lines.collect()
     }

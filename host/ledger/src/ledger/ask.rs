@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tollgate_domain::{
     Call, Decision, Denial, ExpectedCost, Opinion, PeriodId, PlanBook, RootId, Snapshot, SubjectId,
     Timestamp, Usage, decide,
@@ -14,7 +15,7 @@ use crate::once::Turn;
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::root::Claim;
-use crate::store::{Change, RefusalFilter, Store, Unit};
+use crate::store::{Change, RefusalFilter, Store, StoreError, Unit};
 
 /// A question: does this call fit?
 pub struct Ask<'a> {
@@ -74,7 +75,7 @@ impl<S: Store> Ledger<S> {
                 let change = Change::Refused(Arc::new(refusal));
                 let unit = Unit { at: locked.now, accounts: vec![], change, turn: Turn::default() };
                 // Nothing was granted: the answer need not wait for the note of it.
-                drop(self.committer.commit(unit, None, locked.shared.clone()));
+                self.committer.note(unit, None, locked.shared.clone());
                 return Ok(Step::Done(Reserved { decision, reservation: None, replayed: false }));
             }
             let reservation = Arc::new(Reservation {
@@ -97,13 +98,16 @@ impl<S: Store> Ledger<S> {
         Ok(reserved.await?.0)
     }
 
-    /// What was refused, the newest first.
+    /// What was refused, the newest first. Those of long ago are looked for among all since, on a
+    /// thread of its own.
     pub async fn refusals(
         &self,
-        which: &RefusalFilter,
+        which: RefusalFilter,
     ) -> Result<Vec<(RefusalId, Arc<Refusal>)>, LedgerError> {
         self.committer.barrier().await?;
-        Ok(self.store.refusals(which)?)
+        let store = self.store.clone();
+        let found = spawn_blocking(move || store.refusals(&which)).await;
+        Ok(found.map_err(|error| StoreError(error.to_string()))??)
     }
 
     /// How often a level's calls, and those beneath it, were refused, by billing period and cause.

@@ -46,7 +46,7 @@ impl<S: Store> Ledger<S> {
                 return Ok(());
             }
             for (unit, claim) in root.arrive(&*self.store, subject, plans, now)? {
-                closing.push(self.committer.commit(unit, Some(claim), shared.clone()));
+                closing.push(self.committer.commit_blocking(unit, Some(claim), shared.clone()));
             }
         }
         for closed in closing {

@@ -214,7 +214,7 @@ impl<S: Store> Ledger<S> {
         for (unit, claim) in root.arrive(&*self.store, path, plans, now)? {
             // Nobody waits for it: what is decided next is committed after it, or conflicts
             // because it did.
-            drop(self.committer.commit(unit, Some(claim), shared.clone()));
+            self.committer.note(unit, Some(claim), shared.clone());
         }
         match root.prepare(&*self.store, path, plans, now) {
             Ok(()) => decide(Locked { root: &mut root, shared: &shared, plans, now }),
@@ -254,13 +254,25 @@ impl<S: Store> Ledger<S> {
         Timestamp::from_micros(latest.max(clock.micros()))
     }
 
-    /// Lets roots leave memory that nobody asks for.
+    /// Lets roots leave memory that nobody asks for. They are looked for while others go on.
     fn forget_idle(&self, now: Timestamp) {
+        let is_idle = |root: &Arc<Mutex<Root>>, since| {
+            // One that somebody else has, or has locked, is not idle.
+            Arc::strong_count(root) == 1 && root.try_lock().is_some_and(|root| root.is_idle(since))
+        };
+        let (since, idle) = {
+            let roots = self.roots.read();
+            let idle = if roots.len() > ROOTS_MAX { IDLE_WHERE_MANY } else { IDLE };
+            let since = now.minus(idle);
+            let idle = roots.iter().filter(|(_, root)| is_idle(root, since));
+            (since, idle.map(|(id, _)| id.clone()).collect::<Vec<_>>())
+        };
         let mut roots = self.roots.write();
-        let idle = if roots.len() > ROOTS_MAX { IDLE_WHERE_MANY } else { IDLE };
-        let since = now.minus(idle);
-        // Nobody can hold a root that only this map refers to.
-        roots.retain(|_, root| Arc::strong_count(root) > 1 || !root.lock().is_idle(since));
+        for id in idle {
+            if roots.get(&id).is_some_and(|root| is_idle(root, since)) {
+                roots.remove(&id);
+            }
+        }
         if roots.capacity() / 8 > roots.len() {
             roots.shrink_to_fit();
         }

@@ -36,7 +36,7 @@ async fn refusals<S: Store>(
     ledger: &Ledger<S>,
     which: RefusalFilter,
 ) -> Vec<(RefusalId, Arc<Refusal>)> {
-    ledger.refusals(&which).await.unwrap()
+    ledger.refusals(which).await.unwrap()
 }
 
 fn tokens_asked(refusals: &[(RefusalId, Arc<Refusal>)]) -> Vec<u64> {
@@ -120,7 +120,7 @@ async fn refusals_survive_restarts_condensed_or_not_and_verify_counts_them() {
         for (tokens, path) in (0..30).zip(["acme/ann", "acme/ann", "acme/bob"].iter().cycle()) {
             refuse(&ledger, path, tokens, now).await;
             if tokens == 17 && round % 2 == 0 {
-                ledger.refusals(&all(None)).await.unwrap();
+                ledger.refusals(all(None)).await.unwrap();
                 ledger.tick(Some(&plans()), now).unwrap();
             }
         }

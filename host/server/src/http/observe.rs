@@ -14,8 +14,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const ID_BYTES_MAX: usize = 128;
 
-/// Has the router answer. Success is noted at the level of debugging, so that at a usual level it costs next to
-/// nothing. Neither bodies nor queries are logged.
+/// Has the router answer. Success is noted at the level of debugging, so that at a usual level it
+/// costs next to nothing. Neither bodies nor queries are logged.
 pub async fn observe(request: Request, mut router: Router) -> Response {
     let begun = Instant::now();
     let id = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();

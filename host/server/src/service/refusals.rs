@@ -21,7 +21,7 @@ pub struct Refusals {
 impl Service {
     pub async fn refusals(&self, which: &RefusalFilter) -> Result<Refusals, Error> {
         let one_more = RefusalFilter { limit: which.limit.saturating_add(1), ..which.clone() };
-        let mut list = self.ledger.refusals(&one_more).await?;
+        let mut list = self.ledger.refusals(one_more).await?;
         let has_more = list.len() > which.limit;
         list.truncate(which.limit);
         let counts = match &which.subject {

@@ -132,7 +132,7 @@ impl Rows {
         let last = self.names.0.read().iter().map(|run| run.listed.id).max();
         let id = last.map_or(0, |last| last + 1);
         let mut filter = Filter::for_names(expected);
-        let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
+        let mut writer = RowWriter::to(self);
         let (mut written, mut chunk, mut first) = (0, Vec::with_capacity(VALUE_BYTES_MAX), None);
         for named in names {
             let (name, event) = named?;
@@ -164,7 +164,7 @@ impl Rows {
         names.retain(|run| !others.contains(&run.listed.id));
         names.push(run);
         let listed: Vec<_> = names.iter().map(|run| run.listed).collect();
-        let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
+        let mut writer = RowWriter::to(self);
         writer.put(&runs(), &listed)?;
         writer.finish()
     }
@@ -178,7 +178,7 @@ impl Rows {
     }
 
     fn forget_run(&self, run: u32) -> Result<(), StoreError> {
-        let mut writer = RowWriter { rows: self, batch: sled::Batch::default(), waiting: 0 };
+        let mut writer = RowWriter::to(self);
         for prefix in [rows_of(run), filter_rows(run)] {
             for key in self.tree.scan_prefix(prefix.0).keys() {
                 writer.batch.remove(key?);

@@ -1,0 +1,110 @@
+//! Keys: which row is which.
+
+use tollgate_domain::{PeriodId, SubjectId, Timestamp};
+
+use crate::event::{EventId, Fingerprint};
+use crate::reservation::ReservationId;
+use crate::store::Marked;
+use crate::store::sled::overlay::{Day, Quarter};
+
+/// A row's key: its kind, then what names it. Rows but blocks are cut into parts of at most
+/// [`VALUE_BYTES_MAX`](super::VALUE_BYTES_MAX), numbered by a last byte.
+pub struct Key(pub Vec<u8>);
+
+impl Key {
+    pub fn new(kind: u8, name: &[&[u8]]) -> Self {
+        let mut key = vec![kind];
+        name.iter().for_each(|part| key.extend_from_slice(part));
+        Self(key)
+    }
+
+    pub fn block(number: u64) -> Self {
+        Self::new(b'B', &[&number.to_be_bytes()])
+    }
+
+    /// A block of refusals.
+    pub fn refusals(number: u64) -> Self {
+        Self::new(b'F', &[&number.to_be_bytes()])
+    }
+
+    /// That a level was refused something in a block.
+    pub fn refused(subject: &SubjectId, block: u64) -> Self {
+        Self::new(b'f', &[subject.as_str().as_bytes(), &[0], &block.to_be_bytes()])
+    }
+
+    /// How often a level was refused something in a billing period.
+    pub fn refusal_counts(subject: &SubjectId, period: &PeriodId) -> Self {
+        Self::new(b'N', &[subject.as_str().as_bytes(), &[0], period.as_str().as_bytes()])
+    }
+
+    pub fn checkpoint() -> Self {
+        Self::new(b'C', &[])
+    }
+
+    pub fn account(subject: &SubjectId) -> Self {
+        Self::new(b'A', &[subject.as_str().as_bytes()])
+    }
+
+    /// Subjects contain no control characters: none is a prefix of another with its zero.
+    pub fn day(subject: &SubjectId, day: Day) -> Self {
+        Self::new(b'D', &[subject.as_str().as_bytes(), &[0], &in_order(day)])
+    }
+
+    /// The corrections of an event.
+    pub fn corrections(event: EventId) -> Self {
+        Self::new(b'K', &[&event.block.to_be_bytes(), &event.index.to_be_bytes()])
+    }
+
+    /// A closed billing period, by its end.
+    pub fn entry(subject: &SubjectId, end: Timestamp) -> Self {
+        Self::new(b'H', &[subject.as_str().as_bytes(), &[0], &in_order(end.micros())])
+    }
+
+    /// When a level's billing period is due to be closed, in the order of time.
+    pub fn due(at: Timestamp, subject: &SubjectId) -> Self {
+        Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
+    }
+
+    /// A reservation that has not ended, found from its root.
+    pub fn open(id: ReservationId) -> Self {
+        Self::new(b'O', &[&id.root_part(), &id.bytes()])
+    }
+
+    /// A reservation that has, in the order of creation.
+    pub fn ended(id: ReservationId) -> Self {
+        Self::new(b'R', &[&id.bytes()])
+    }
+
+    /// The marks of a day, so that those of days gone by are forgotten without being looked at.
+    pub fn marks_on(day: Day) -> Self {
+        Self::new(b'M', &[&in_order(day)])
+    }
+
+    pub fn marks_under(key: &Fingerprint, day: Day) -> Self {
+        Self::new(b'M', &[&in_order(day), key.bytes()])
+    }
+
+    pub fn mark(marked: &Marked) -> Self {
+        let (day, key) = (Quarter::of(marked.at).day(), marked.mark.once.key);
+        Self::new(b'M', &[&in_order(day), key.bytes(), &marked.mark.part.to_be_bytes()])
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn part(&self, number: u8) -> Vec<u8> {
+        [&self.0[..], &[number]].concat()
+    }
+}
+
+/// A number as bytes that sort like it.
+pub fn in_order(number: i64) -> [u8; 8] {
+    (number.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// The number that bytes begin with which sort like it.
+pub fn in_order_at(bytes: &[u8]) -> Option<i64> {
+    let number = u64::from_be_bytes(*bytes.first_chunk()?);
+    Some((number ^ (1 << 63)).cast_signed())
+}
