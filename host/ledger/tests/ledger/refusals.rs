@@ -96,6 +96,7 @@ on_every_store! {
             ledger.tick(Some(&plans()), now).unwrap();
         }
         assert_eq!(refusals(&ledger, all(Some("acme"))).await.len(), 1, "the rest is too old");
+        assert_eq!(refusals(&ledger, all(None)).await.len(), 2, "and nobody's any more");
         let counts = ledger.refusal_counts(&subject("acme")).await.unwrap();
         let of = |period: &str, quota: &str| {
             let quota = Some(quota.parse().unwrap());
@@ -130,4 +131,36 @@ async fn refusals_survive_restarts_condensed_or_not_and_verify_counts_them() {
         assert_eq!(counted, (round + 1) * 20);
         assert_eq!(store.verify(&forgettable(now), |_, _| {}).differences, []);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_amid_condensing_counts_no_refusal_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plans, now) = (plans(), noon());
+    {
+        let ledger = Ledger::open(Arc::new(SledStore::open(folder.path()).unwrap())).unwrap();
+        for tokens in 1..=20 {
+            refuse(&ledger, "acme/ann", tokens, now).await;
+        }
+        ledger.refusals(all(None)).await.unwrap();
+        ledger.tick(Some(&plans), now).unwrap();
+        for tokens in 1..=5 {
+            refuse(&ledger, "acme/ann", tokens, now).await;
+        }
+    }
+    // Twenty are written among the counts, and that they are is not.
+    let rows = sled::open(folder.path()).unwrap();
+    rows.remove("C\0").unwrap().unwrap();
+    drop(rows);
+    std::fs::remove_file(folder.path().join("seal")).unwrap();
+
+    let store = Arc::new(SledStore::open(folder.path()).unwrap());
+    let ledger = Ledger::open(store.clone()).unwrap();
+    for _ in 0..2 {
+        let counts = ledger.refusal_counts(&subject("acme")).await.unwrap();
+        assert_eq!(counts.values().flat_map(|counts| counts.0.values()).sum::<u64>(), 25);
+        assert_eq!(refusals(&ledger, all(Some("acme"))).await.len(), 25);
+        ledger.tick(Some(&plans), now).unwrap();
+    }
+    assert_eq!(store.verify(&forgettable(now), |_, _| {}).differences, []);
 }
