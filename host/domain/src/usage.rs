@@ -55,6 +55,14 @@ impl Usage {
         Ok(usage)
     }
 
+    /// This usage and quantities that it does not state.
+    pub fn with(
+        &self,
+        quantities: impl IntoIterator<Item = (QuantityName, u64)>,
+    ) -> Result<Self, UsageError> {
+        Self::new(self.0.iter().cloned().chain(quantities))
+    }
+
     /// The amount of a quantity, or `None` where it is not stated.
     pub fn get(&self, quantity: &str) -> Option<u64> {
         let at = self.0.binary_search_by(|(name, _)| name.as_str().cmp(quantity)).ok()?;

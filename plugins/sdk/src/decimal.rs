@@ -54,6 +54,9 @@ impl Decimal {
         if other.is_zero() {
             return Ok(self);
         }
+        if let Some(sum) = self.plus_in_words(other) {
+            return Ok(sum);
+        }
         // Without its trailing zeros, the finer number decides the scale of the exact sum, so
         // that what overflows below has no shorter form.
         let (coarse, fine) = if self.scale < other.scale { (self, other) } else { (other, self) };
@@ -83,6 +86,12 @@ impl Decimal {
     pub fn times(self, other: Self) -> Result<Self, Inexact> {
         let negative = self.negative != other.negative;
         let scale = self.scale + other.scale;
+        if let (Some(left), Some(right)) = (self.word(), other.word())
+            && let Some(product) = left.checked_mul(right)
+            && scale <= SCALE_MAX
+        {
+            return Ok(Self::of_word(product, scale, negative));
+        }
         let (mut left, mut right) = (self.coefficient(), other.coefficient());
         if let Some(product) = left.checked_mul(right)
             && let Ok(product) = Self::new(product, scale, negative)
@@ -117,7 +126,7 @@ impl Decimal {
 
     /// Whether this is zero.
     pub fn is_zero(self) -> bool {
-        self.coefficient() == 0
+        (self.low, self.middle, self.high) == (0, 0, 0)
     }
 
     /// Whether this is less than zero.
@@ -147,6 +156,25 @@ impl Decimal {
             scale,
             negative: negative && coefficient != 0,
         })
+    }
+
+    /// The sum of two numbers of the same sign that need no more than 64 bits.
+    fn plus_in_words(self, other: Self) -> Option<Self> {
+        let (coarse, fine) = if self.scale < other.scale { (self, other) } else { (other, self) };
+        let power = 10_u64.checked_pow(u32::from(fine.scale - coarse.scale))?;
+        let sum = coarse.word()?.checked_mul(power)?.checked_add(fine.word()?)?;
+        (coarse.negative == fine.negative).then(|| Self::of_word(sum, fine.scale, fine.negative))
+    }
+
+    fn of_word(coefficient: u64, scale: u8, negative: bool) -> Self {
+        let (low, middle) = (coefficient as u32, (coefficient >> 32) as u32);
+        Self { low, middle, high: 0, scale, negative: negative && coefficient != 0 }
+    }
+
+    /// The coefficient, where it has no more than 64 bits. A WebAssembly machine has no wider
+    /// numbers: it takes many times as long to calculate with 128.
+    fn word(self) -> Option<u64> {
+        (self.high == 0).then(|| u64::from(self.middle) << 32 | u64::from(self.low))
     }
 
     fn coefficient(self) -> u128 {

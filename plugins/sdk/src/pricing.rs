@@ -16,9 +16,9 @@ pub trait PricingPolicy: Policy {
     /// The price of what was used; `None` where this policy has no price for it.
     fn price(&self, call: &Call) -> Result<Option<Quote>, Failure>;
 
-    /// What to hold for a call that is about to be made: the usage, completed where the policy
-    /// can, and its price, unless too little is stated to say. `max_tokens` is the caller's bound
-    /// on output.
+    /// What to hold for a call that is about to be made: the quantities that the caller left
+    /// unstated, where the policy can tell them, and the cost of the whole, unless too little is
+    /// known to say. `max_tokens` is the caller's bound on output.
     ///
     /// Unless a policy knows better, the usage is what the caller stated.
     fn estimate(
@@ -27,8 +27,8 @@ pub trait PricingPolicy: Policy {
         max_tokens: Option<u32>,
     ) -> Result<Option<Estimation>, Failure> {
         let _ = max_tokens;
-        let quote = self.price(call)?;
-        Ok(quote.map(|quote| Estimation { usage: call.usage.clone(), quote: Some(quote) }))
+        let Some(quote) = self.price(call)? else { return Ok(None) };
+        Ok(Some(Estimation { filled_in: Vec::new(), cost: Some(quote.cost()?) }))
     }
 
     /// Finds the usage in a provider's raw answer, or in the list of the chunks of a stream.
@@ -48,6 +48,13 @@ pub trait PricingPolicy: Policy {
     fn catalog(&self, page: u32) -> Vec<Listing> {
         let _ = page;
         Vec::new()
+    }
+}
+
+impl Quote {
+    /// What it comes to, in USD.
+    pub fn cost(&self) -> Result<Decimal, Inexact> {
+        self.charges.iter().try_fold(Decimal::default(), |sum, charge| sum.plus(charge.cost))
     }
 }
 

@@ -57,15 +57,31 @@ impl Entry {
         check_parts(call)?;
         let mut charges = Vec::with_capacity(self.rates.len());
         for rate in &self.rates {
-            let mut amount = self.amount(call, &rate.quantity);
-            for part in &rate.rated_parts {
-                amount = amount.minus(call.amount(part).unwrap_or_default())?;
-            }
+            let amount = self.charged(call, rate)?;
             if !amount.is_zero() {
                 charges.push(Charge::new(&rate.quantity, amount, rate.unit_price, rate.side)?);
             }
         }
         Ok(Quote { entry: self.name.clone(), charges })
+    }
+
+    /// What a quote comes to, without its lines.
+    pub(crate) fn cost(&self, call: &Call) -> Result<Decimal, Failure> {
+        check_parts(call)?;
+        let mut cost = Decimal::ZERO;
+        for rate in &self.rates {
+            cost = cost.plus(self.charged(call, rate)?.times(rate.unit_price)?)?;
+        }
+        Ok(cost)
+    }
+
+    /// How much of a call is charged at this rate.
+    fn charged(&self, call: &Call, rate: &Rated) -> Result<Decimal, Failure> {
+        let mut amount = self.amount(call, &rate.quantity);
+        for part in &rate.rated_parts {
+            amount = amount.minus(call.amount(part).unwrap_or_default())?;
+        }
+        Ok(amount)
     }
 
     fn amount(&self, call: &Call, quantity: &str) -> Decimal {

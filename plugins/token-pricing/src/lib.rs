@@ -62,15 +62,16 @@ impl PricingPolicy for TokenPricing {
         call: &Call,
         max_tokens: Option<u32>,
     ) -> Result<Option<Estimation>, Failure> {
-        let mut call = Cow::Borrowed(call);
-        if let (None, Some(max)) = (call.amount("output_tokens"), max_tokens) {
-            let output = Measure { quantity: "output_tokens".into(), amount: max.into() };
-            call.to_mut().usage.push(output);
-        }
         let entry = self.book.find(&call.provider, call.model.as_deref(), call.at);
         let Some(entry) = entry else { return Ok(None) };
-        let quote = entry.is_told_by(&call).then(|| entry.quote(&call)).transpose()?;
-        Ok(Some(Estimation { usage: call.usage.clone(), quote }))
+        let (mut call, mut filled_in) = (Cow::Borrowed(call), Vec::new());
+        if let (None, Some(max)) = (call.amount("output_tokens"), max_tokens) {
+            let output = Measure { quantity: "output_tokens".into(), amount: max.into() };
+            call.to_mut().usage.push(output.clone());
+            filled_in.push(output);
+        }
+        let cost = entry.is_told_by(&call).then(|| entry.cost(&call)).transpose()?;
+        Ok(Some(Estimation { filled_in, cost }))
     }
 
     fn extract(

@@ -45,11 +45,19 @@ pub(super) fn with_call<'a, R>(
 
 /// Reads a usage that a policy states.
 pub(super) fn usage(measures: Vec<types::MeasureResult>) -> Result<Usage, BadOutput> {
-    let list = each("usage", measures, |measure| {
+    let list = quantities("usage", measures)?;
+    Usage::new(list).map_err(|error| BadOutput::new("usage", error))
+}
+
+/// Reads quantities that a policy states; `name` is what the contract calls their list.
+pub(super) fn quantities(
+    name: &str,
+    measures: Vec<types::MeasureResult>,
+) -> Result<Vec<(QuantityName, u64)>, BadOutput> {
+    each(name, measures, |measure| {
         let amount = decimal::to_count("amount", measure.amount)?;
         Ok((word("quantity", &measure.quantity)?, amount))
-    })?;
-    Usage::new(list).map_err(|error| BadOutput::new("usage", error))
+    })
 }
 
 fn measures(usage: &Usage) -> Vec<types::MeasureParam<'_>> {

@@ -114,7 +114,7 @@ pub(crate) fn estimate(
     let answer = with_call(call, at, needs, Vec::new(), |call, bytes| {
         instance.call(bytes, |guest, store| guest.call_estimate(store, call, max_tokens))
     })?;
-    read(answer, answer::estimate)
+    read(answer, |estimation| answer::estimate(&call.usage, estimation))
 }
 
 /// The usage in a provider's raw answer.

@@ -1,22 +1,33 @@
 //! What a pricing policy says, in the domain's words.
 
-use tollgate_domain::{Charge, Estimate, ExpectedCost, Extraction, Listing, Quote, Side};
+use tollgate_domain::{Charge, Estimate, ExpectedCost, Extraction, Listing, Quote, Side, Usage};
 
 use super::Rejected;
 use crate::bad_output::{BadOutput, each, word};
 use crate::bindings::prices;
 use crate::decimal::{multiplies_to, to_amount, to_usd};
-use crate::kinds::call::usage;
+use crate::kinds::call::{quantities, usage};
 
 pub(super) fn quote(quote: prices::Quote) -> Result<Quote, BadOutput> {
     let charges = each("charges", quote.charges, charge)?;
     Quote::new(quote.entry, charges).ok_or_else(|| BadOutput::new("charges", "are too large a sum"))
 }
 
-pub(super) fn estimate(estimation: prices::Estimation) -> Result<Estimate, BadOutput> {
-    let quote = estimation.quote.map(quote).transpose().map_err(|error| error.within("quote"))?;
-    let cost = quote.map_or(ExpectedCost::Unknown, |quote| ExpectedCost::Known(quote.cost));
-    Ok(Estimate { usage: usage(estimation.usage)?, cost })
+/// `stated` is what the caller says of the usage.
+pub(super) fn estimate(
+    stated: &Usage,
+    estimation: prices::Estimation,
+) -> Result<Estimate, BadOutput> {
+    let cost = estimation.cost.map(|cost| to_usd("cost", cost)).transpose()?;
+    let cost = cost.map_or(ExpectedCost::Unknown, ExpectedCost::Known);
+    let filled_in = quantities("filled-in", estimation.filled_in)?;
+    let usage = match filled_in.is_empty() {
+        true => stated.clone(),
+        false => stated
+            .with(filled_in)
+            .map_err(|error| BadOutput::new("filled-in", error))?,
+    };
+    Ok(Estimate { usage, cost })
 }
 
 pub(super) fn extraction(extraction: prices::Extraction) -> Result<Extraction, BadOutput> {
