@@ -16,24 +16,35 @@ const GRAINS: [i64; 3] = [62_500, 1_000_000, 60_000_000];
 /// By the minute, for windows by the calendar: none begins within one. A sliding window begins
 /// anywhere: it adds up the minutes that lie in it as a whole, and at its edge seconds and
 /// sixteenths of seconds, so that it reads few sums and counts a hold for a sixteenth of a second
-/// too long at most.
+/// too long at most. What is finer than a minute is kept from when it is first needed.
 #[derive(Debug, Default)]
-pub struct Reserved([BTreeMap<i64, Table>; GRAINS.len()]);
+pub struct Reserved {
+    sums: [BTreeMap<i64, Table>; GRAINS.len()],
+    /// Whether there is more than minutes.
+    is_fine: bool,
+}
 
 impl Reserved {
     pub fn add(&mut self, hold: &Reservation) -> Result<(), Overflow> {
-        let (call, held) = (&hold.call, held(hold));
-        for (sums, grain) in self.0.iter_mut().zip(GRAINS) {
-            let table = sums.entry(part(hold.created_at, grain)).or_default();
-            table.add(&call.provider, call.model.as_ref(), &held)?;
+        add(self.kept(), hold)
+    }
+
+    /// Keeps sums for sliding windows from now on; `holds` are all that it contains.
+    pub fn refine<'a>(&mut self, holds: impl Iterator<Item = &'a Reservation>) {
+        if !self.is_fine {
+            self.is_fine = true;
+            let [finer @ .., _] = &mut self.sums;
+            for hold in holds {
+                // No more than a part of the minutes' sums, which have it already.
+                let _ = add(finer.iter_mut().zip(GRAINS), hold);
+            }
         }
-        Ok(())
     }
 
     /// Takes back what was added before.
     pub fn subtract(&mut self, hold: &Reservation) {
         let (call, held) = (&hold.call, held(hold));
-        for (sums, grain) in self.0.iter_mut().zip(GRAINS) {
+        for (sums, grain) in self.kept() {
             let part = part(hold.created_at, grain);
             if let Some(table) = sums.get_mut(&part) {
                 table.subtract(&call.provider, call.model.as_ref(), &held);
@@ -58,7 +69,7 @@ impl Reserved {
         start: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, Amount)> + 'a {
         let [grain, ..] = GRAINS;
-        let [sums, ..] = &self.0;
+        let [sums, ..] = &self.sums;
         sums.range(part(start, grain)..).filter_map(move |(part, table)| {
             let amount = table.read(quota);
             (amount > Amount::ZERO).then(|| (end(*part, grain), amount))
@@ -73,11 +84,17 @@ impl Reserved {
         let ((mut level, mut part), _) = counted.next()?;
         while let Some(finer) = level.checked_sub(1) {
             let times = GRAINS[level] / GRAINS[finer];
-            let mut parts = self.0[finer].range(part * times..(part + 1) * times);
+            let mut parts = self.sums[finer].range(part * times..(part + 1) * times);
             let (first, _) = parts.find(|(_, table)| table.read(quota) > Amount::ZERO)?;
             (level, part) = (finer, *first);
         }
         Some(end(part, GRAINS[level]))
+    }
+
+    /// The sums that are kept, each with its grain.
+    fn kept(&mut self) -> impl Iterator<Item = (&mut BTreeMap<i64, Table>, i64)> {
+        let passed_over = if self.is_fine { 0 } else { GRAINS.len() - 1 };
+        self.sums.iter_mut().zip(GRAINS).skip(passed_over)
     }
 
     /// As few sums as hold all that was created at `start` or later, in the order of time: each
@@ -93,9 +110,21 @@ impl Reserved {
                 }
                 None => i64::MAX,
             };
-            self.0[level].range(first..end).map(move |(part, table)| ((level, *part), table))
+            self.sums[level].range(first..end).map(move |(part, table)| ((level, *part), table))
         })
     }
+}
+
+fn add<'a>(
+    sums: impl Iterator<Item = (&'a mut BTreeMap<i64, Table>, i64)>,
+    hold: &Reservation,
+) -> Result<(), Overflow> {
+    let (call, held) = (&hold.call, held(hold));
+    for (sums, grain) in sums {
+        let table = sums.entry(part(hold.created_at, grain)).or_default();
+        table.add(&call.provider, call.model.as_ref(), &held)?;
+    }
+    Ok(())
 }
 
 fn held(hold: &Reservation) -> Totals {

@@ -51,6 +51,10 @@ impl Root {
         now: Timestamp,
     ) -> Result<(), NotReady> {
         let Some(level) = self.levels.get_mut(subject) else { return Ok(()) };
+        let holds = self.holds.values().map(|hold| &**hold);
+        level
+            .reserved
+            .refine(holds.filter(|hold| hold.call.subject.levels().any(|l| l == *subject)));
         if level.account.sliding(quota, seconds).is_some() {
             return Ok(());
         }

@@ -31,10 +31,14 @@ mod usage;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_service::Service as _;
 
 pub use self::export::Selection;
 use crate::service::Service;
@@ -51,12 +55,52 @@ pub async fn serve(
     cors_origins: Vec<HeaderValue>,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    serve::serve(listener, router(service, &cors_origins), stop).await
+    serve::serve(listener, Routes::new(service, &cors_origins), stop).await
 }
 
-/// All routes. Pages of `cors_origins` may read the answers.
-fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
-    let router = Router::new()
+/// Whoever answers a request.
+#[derive(Clone)]
+struct Routes {
+    router: Router,
+    /// `None` where every answer takes the way through the router's layers.
+    service: Option<Arc<Service>>,
+}
+
+impl Routes {
+    /// Pages of `cors_origins` may read the answers.
+    fn new(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Self {
+        let router = router(service.clone());
+        match cors_origins {
+            [] => Self { router, service: Some(service) },
+            origins => Self { router: router.layer(cors(origins)), service: None },
+        }
+    }
+
+    /// What apps ask around each of their calls goes to its handler at once: to be found by the
+    /// router takes a request as long as to be decided.
+    async fn answer(mut self, request: Request) -> Response {
+        if let Some(service) = self.service {
+            match (request.method(), request.uri().path()) {
+                (&Method::POST, "/v1/check") => return check::check.call(request, service).await,
+                (&Method::POST, "/v1/reservations") => {
+                    return reservations::reserve.call(request, service).await;
+                }
+                (&Method::POST, "/v1/usage") => return usage::record.call(request, service).await,
+                (&Method::POST, path) if path::settles(path) => {
+                    return reservations::settle.call(request, service).await;
+                }
+                _ => {}
+            }
+        }
+        match self.router.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn router(service: Arc<Service>) -> Router {
+    Router::new()
         .route("/v1/check", post(check::check))
         .route("/v1/reservations", post(reservations::reserve))
         .route("/v1/reservations/{id}", get(reservations::show).delete(reservations::release))
@@ -74,11 +118,7 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(service);
-    match cors_origins {
-        [] => router,
-        origins => router.layer(cors(origins)),
-    }
+        .with_state(service)
 }
 
 async fn unknown_route() -> Problem {

@@ -3,20 +3,20 @@
 use std::io::Write;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use tower_service::Service;
 use tracing::Instrument;
+
+use super::Routes;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const ID_BYTES_MAX: usize = 128;
 
-/// Has the router answer. Success is noted at the level of debugging, so that at a usual level it
+/// Has a request answered. Success is noted at the level of debugging, so that at a usual level it
 /// costs next to nothing. Neither bodies nor queries are logged.
-pub async fn observe(request: Request, mut router: Router) -> Response {
+pub async fn observe(request: Request, routes: Routes) -> Response {
     let begun = Instant::now();
     let id = request.headers().get(&REQUEST_ID).filter(|id| is_sane(id)).cloned();
     let id = id.unwrap_or_else(new_id);
@@ -24,10 +24,7 @@ pub async fn observe(request: Request, mut router: Router) -> Response {
     // A clone shares the bytes.
     let uri = request.uri().clone();
     let span = tracing::debug_span!("request", id = as_text(&id), %method, path = uri.path());
-    let mut response = match router.call(request).instrument(span).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
+    let mut response = routes.answer(request).instrument(span).await;
     let status = response.status();
     let latency_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let (id_text, status_code, path) = (as_text(&id), status.as_u16(), uri.path());

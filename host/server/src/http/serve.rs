@@ -11,7 +11,6 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::serve::Listener;
@@ -24,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use super::Routes;
 use super::observe::observe;
 
 /// A thread that serves connections.
@@ -44,12 +44,12 @@ struct Connection {
 /// Answers what comes in until `stop` resolves, and then what is under way.
 pub async fn serve(
     mut listener: TcpListener,
-    router: Router,
+    routes: Routes,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let threads = available_parallelism().map_or(1, NonZero::get);
     let workers: Vec<_> =
-        (0..threads).map(|_| Worker::start(router.clone())).collect::<io::Result<_>>()?;
+        (0..threads).map(|_| Worker::start(routes.clone())).collect::<io::Result<_>>()?;
     let mut stop = std::pin::pin!(stop);
     loop {
         let stream = tokio::select! {
@@ -71,12 +71,12 @@ pub async fn serve(
 }
 
 impl Worker {
-    fn start(router: Router) -> io::Result<Self> {
+    fn start(routes: Routes) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (connections, incoming) = unbounded_channel();
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name("http".into()).spawn(move || {
-            runtime.block_on(work(incoming, router));
+            runtime.block_on(work(incoming, routes));
             // Whoever started it may be gone.
             let _ = end.send(());
         })?;
@@ -92,7 +92,7 @@ impl Worker {
 }
 
 /// Serves all connections that come, until no more can come and the last has ended.
-async fn work(mut incoming: UnboundedReceiver<Connection>, router: Router) {
+async fn work(mut incoming: UnboundedReceiver<Connection>, routes: Routes) {
     let http = Builder::new(TokioExecutor::new());
     let ending = GracefulShutdown::new();
     while let Some(Connection { stream, load }) = incoming.recv().await {
@@ -103,9 +103,9 @@ async fn work(mut incoming: UnboundedReceiver<Connection>, router: Router) {
                 continue;
             }
         };
-        let router = router.clone();
+        let routes = routes.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
-            let answer = observe(request.map(Body::new), router.clone());
+            let answer = observe(request.map(Body::new), routes.clone());
             async { Ok::<_, Infallible>(answer.await) }
         });
         let connection = ending.watch(http.serve_connection(stream, answer).into_owned());

@@ -23,9 +23,7 @@ pub(super) fn estimate(
     let filled_in = quantities("filled-in", estimation.filled_in)?;
     let usage = match filled_in.is_empty() {
         true => stated.clone(),
-        false => stated
-            .with(filled_in)
-            .map_err(|error| BadOutput::new("filled-in", error))?,
+        false => stated.with(filled_in).map_err(|error| BadOutput::new("filled-in", error))?,
     };
     Ok(Estimate { usage, cost })
 }
