@@ -141,7 +141,7 @@ impl Store for MemoryStore {
         let found = units.find(|(block, _)| *block == number);
         let (_, (at, change, mark)) =
             found.ok_or_else(|| StoreError(format!("block {number} is missing")))?;
-        Ok([vec![block::FORMAT], block::encode(*at, change, *mark)?].concat())
+        Ok(alone(&block::encode(*at, change, *mark)?))
     }
 
     fn refusals_blocks(&self) -> Result<Range<u64>, StoreError> {
@@ -154,7 +154,7 @@ impl Store for MemoryStore {
             return Ok(None);
         };
         let entry = block::encode(refusal.at(), &Change::Refused(refusal.clone()), None)?;
-        Ok(Some([vec![block::FORMAT], entry].concat()))
+        Ok(Some(alone(&entry)))
     }
 
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
@@ -254,4 +254,11 @@ impl Store for MemoryStore {
         state.refusals.retain(|(_, refusal)| refusal.at() >= forget.refusals_before);
         Ok(())
     }
+}
+
+/// A block of one entry.
+fn alone(entry: &[u8]) -> Vec<u8> {
+    let mut block = block::Builder::default();
+    block.push(entry);
+    block.finish()
 }

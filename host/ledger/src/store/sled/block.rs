@@ -2,8 +2,8 @@
 
 use super::rows::{Key, VALUE_BYTES_MAX};
 use crate::event::EventId;
-pub use crate::store::block::{Entry, read};
-use crate::store::block::{FORMAT, encode};
+use crate::store::block::{Builder, encode};
+pub use crate::store::block::{Entry, read, read_one};
 use crate::store::{Change, StoreError, Unit};
 
 /// Packs entries into blocks: the journal's, and those of refusals.
@@ -22,7 +22,7 @@ pub struct Next {
 
 struct Packer {
     key: fn(u64) -> Key,
-    block: Vec<u8>,
+    block: Builder,
     next: EventId,
 }
 
@@ -39,8 +39,8 @@ impl Writer {
     pub fn push(&mut self, unit: &Unit) -> Result<EventId, StoreError> {
         let entry = encode(unit.at, &unit.change, unit.turn.mark())?;
         match unit.change {
-            Change::Refused(_) => Ok(self.refusals.push(entry, &mut self.batch)),
-            _ => Ok(self.journal.push(entry, &mut self.batch)),
+            Change::Refused(_) => Ok(self.refusals.push(&entry, &mut self.batch)),
+            _ => Ok(self.journal.push(&entry, &mut self.batch)),
         }
     }
 
@@ -54,14 +54,14 @@ impl Writer {
 
 impl Packer {
     fn new(key: fn(u64) -> Key, first: u64) -> Self {
-        Self { key, block: vec![FORMAT], next: EventId { block: first, index: 0 } }
+        Self { key, block: Builder::default(), next: EventId { block: first, index: 0 } }
     }
 
-    fn push(&mut self, entry: Vec<u8>, batch: &mut sled::Batch) -> EventId {
-        if self.next.index > 0 && self.block.len() + entry.len() > VALUE_BYTES_MAX {
+    fn push(&mut self, entry: &[u8], batch: &mut sled::Batch) -> EventId {
+        if self.next.index > 0 && self.block.bytes() + entry.len() > VALUE_BYTES_MAX {
             self.end_block(batch);
         }
-        self.block.extend(entry);
+        self.block.push(entry);
         let id = self.next;
         self.next.index += 1;
         id
@@ -76,8 +76,7 @@ impl Packer {
     }
 
     fn end_block(&mut self, batch: &mut sled::Batch) {
-        let block = std::mem::replace(&mut self.block, vec![FORMAT]);
-        batch.insert((self.key)(self.next.block).as_bytes(), block);
+        batch.insert((self.key)(self.next.block).as_bytes(), self.block.finish());
         self.next = EventId { block: self.next.block + 1, index: 0 };
     }
 }

@@ -124,8 +124,8 @@ impl Rows {
     }
 
     pub fn entry(&self, id: EventId) -> Result<Option<Entry>, StoreError> {
-        let block = self.block(id.block)?;
-        Ok(block.and_then(|entries| entries.into_iter().nth(id.index as usize)))
+        let block = self.tree.get(Key::block(id.block).as_bytes())?;
+        Ok(block.map(|block| block::read_one(id.block, &block, id.index)).transpose()?.flatten())
     }
 
     /// A level's days from `first` to `last`, each as of some block.
