@@ -2,7 +2,7 @@
 
 use super::rows::{Key, VALUE_BYTES_MAX};
 use crate::event::EventId;
-pub use crate::store::block::{Entry, read};
+pub use crate::store::block::{Entry, read, read_one};
 use crate::store::block::{FORMAT, encode};
 use crate::store::{Change, StoreError, Unit};
 
