@@ -106,7 +106,7 @@ impl World {
     fn check(&self, said: &str) {
         for (id, (path, state)) in &self.known {
             let found = self.ledger().reservation(*id, self.now).unwrap();
-            let found = found.unwrap_or_else(|| panic!("{id} is lost, {said}"));
+            let found = found.ok_or_else(|| format!("{id} is lost, {said}")).unwrap();
             assert_eq!(found.call.subject, subject(path), "{said}");
             assert_eq!(found.state(self.now), *state, "{id}, {said}");
         }

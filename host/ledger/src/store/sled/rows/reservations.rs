@@ -68,9 +68,10 @@ impl Rows {
         is_left_out: impl Fn(ReservationId) -> bool,
     ) -> Result<Vec<Arc<Reservation>>, StoreError> {
         let mut places = Vec::new();
-        for (key, value) in self.held.beginning_with(&ReservationId::root_hash(root))? {
-            let (id, is_over) = (ReservationId::of_root_first(key), (HELD.is_last)(value));
-            let is_expired = (HELD.until)(&Element { key, value }) <= micros(now);
+        for element in self.held.beginning_with(&ReservationId::root_hash(root))? {
+            let id = ReservationId::of_root_first(element.key);
+            let is_over = (HELD.is_last)(element.value);
+            let is_expired = (HELD.until)(&element) <= micros(now);
             if !is_over && !is_expired && !is_left_out(id) {
                 places.extend(self.place(id)?.map(|place| (place, id)));
             }

@@ -10,13 +10,14 @@ mod element;
 mod filter;
 mod merged;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 pub use self::element::{Element, RunKey};
-use self::filter::Filter;
+use self::filter::{Filter, Hash};
 use self::merged::Merged;
 use super::{Key, RowWriter, VALUE_BYTES_MAX, one_part};
 use crate::store::StoreError;
@@ -87,9 +88,9 @@ impl Runs {
     /// The value that holds for a key, where the kind is asked for whole keys.
     pub fn find(&self, key: &RunKey) -> Result<Option<u64>, StoreError> {
         let runs = self.runs.read();
-        let mut found = None;
+        let (hash, mut found) = (Hash::of(key), None);
         // The newest first: what is asked for mostly changed lately.
-        for run in runs.iter().rev().filter(|run| run.filter.may_have(key)) {
+        for run in runs.iter().rev().filter(|run| run.filter.may_have(hash)) {
             self.visit(run, key, |element| found = found.max(Some(element.value)))?;
             if found.is_some_and(self.kind.is_last) {
                 break;
@@ -98,16 +99,16 @@ impl Runs {
         Ok(found)
     }
 
-    /// The keys that begin so, with the values that hold.
-    pub fn beginning_with(&self, start: &[u8]) -> Result<BTreeMap<RunKey, u64>, StoreError> {
+    /// The elements that hold whose keys begin so, sorted.
+    pub fn beginning_with(&self, start: &[u8]) -> Result<Vec<Element>, StoreError> {
         let runs = self.runs.read();
-        let mut found = BTreeMap::new();
-        for run in runs.iter().filter(|run| run.filter.may_have(start)) {
-            self.visit(run, start, |Element { key, value }| {
-                let held = found.entry(key).or_default();
-                *held = value.max(*held);
-            })?;
+        let (hash, mut found) = (Hash::of(start), Vec::new());
+        for run in runs.iter().filter(|run| run.filter.may_have(hash)) {
+            self.visit(run, start, |element| found.push(element))?;
         }
+        // Of each key the largest value first. Sorting takes little where so much is sorted.
+        found.sort_by_key(|element| (element.key, Reverse(element.value)));
+        found.dedup_by_key(|element| element.key);
         Ok(found)
     }
 
@@ -204,7 +205,7 @@ impl Runs {
             }
             first.get_or_insert(element.key);
             element.write(&mut chunk);
-            filter.add(&element.key[..self.kind.asked_bytes]);
+            filter.add(Hash::of(&element.key[..self.kind.asked_bytes]));
             listed.elements += 1;
             listed.until = listed.until.max((self.kind.until)(&element));
         }

@@ -13,6 +13,10 @@ const SPREAD: u128 = 0x243f_6a88_85a3_08d3_1319_8a2e_0370_7345;
 /// Of keys, or of what they are asked for by.
 pub struct Filter(Vec<u64>);
 
+/// What filters know of a key.
+#[derive(Clone, Copy)]
+pub struct Hash(u128);
+
 impl Filter {
     /// An empty one, for so many keys.
     pub fn for_keys(keys: u64) -> Self {
@@ -42,28 +46,33 @@ impl Filter {
         rows.map(|words| words.iter().flat_map(|word| word.to_be_bytes()).collect())
     }
 
-    pub fn add(&mut self, key: &[u8]) {
+    pub fn add(&mut self, key: Hash) {
         for (word, bit) in self.probes(key) {
             self.0[word] |= bit;
         }
     }
 
     /// Whether the key may be one of them; if not, it is none of them.
-    pub fn may_have(&self, key: &[u8]) -> bool {
+    pub fn may_have(&self, key: Hash) -> bool {
         self.probes(key).all(|(word, bit)| self.0[word] & bit != 0)
     }
 
-    /// The halves of a key's hash give all probes. Much of a key is a hash already; what is not,
-    /// as a time, is spread by multiplying.
-    fn probes(&self, key: &[u8]) -> impl Iterator<Item = (usize, u64)> + use<> {
-        let number = key.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
-        let hash = number.wrapping_mul(SPREAD);
+    /// A hash's halves give all probes.
+    fn probes(&self, Hash(hash): Hash) -> impl Iterator<Item = (usize, u64)> + use<> {
         let (start, step) = ((hash >> 64) as u64, hash as u64 | 1);
         let bits = self.0.len() as u64 * 64;
         (0..PROBES).map(move |probe| {
             let bit = start.wrapping_add(probe.wrapping_mul(step)) % bits;
             ((bit / 64) as usize, 1 << (bit % 64))
         })
+    }
+}
+
+impl Hash {
+    /// Much of a key is a hash already; what is not, as a time, is spread by multiplying.
+    pub fn of(key: &[u8]) -> Self {
+        let number = key.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        Self(number.wrapping_mul(SPREAD))
     }
 }
 
