@@ -171,7 +171,8 @@ async fn reservations_are_found_in_whatever_runs_they_have_come_to_lie() {
     // Up to seven of each size: by the one, by the eight, by the sixty-four, by the 512.
     assert!(place_runs <= 7 * 4 && held_runs <= 7 * 4, "{place_runs} and {held_runs} runs");
     assert!((all..2 * all).contains(&places), "{places} places of {all}");
-    assert!(held < all, "of {all}, {held} are listed as held or as having been");
+    // The ends of most were merged with their beginnings: neither is listed any more.
+    assert!(held < all / 2, "of {all}, {held} are listed as held or as having been");
 }
 
 #[tokio::test(flavor = "multi_thread")]
