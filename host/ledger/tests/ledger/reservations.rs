@@ -267,3 +267,28 @@ async fn what_is_forgotten_takes_no_room_and_what_has_expired_is_not_held() {
     assert!(places <= few, "{places} of {} are there, and not {few}", 64 * 3);
     assert_eq!(runs(&rows, "O").0, 0, "all have expired");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_is_left_out_where_runs_are_merged() {
+    let mut world = World::new();
+    let old = world.reserve(DAY).await;
+    world.tick();
+    world.now = world.now.plus(6 * DAY);
+    // Its end lies in one run with what is younger.
+    while world.known[&old].1 == State::Held {
+        world.end(1).await;
+    }
+    world.reserve(DAY).await;
+    world.tick();
+    world.check("six days later");
+    world.now = world.now.plus(3 * DAY);
+    for _ in 0..7 {
+        world.reserve(DAY).await;
+        world.tick();
+    }
+    assert!(world.store().reservation(old).unwrap().is_none());
+    world.verify();
+    world.stop();
+    let rows = sled::open(world.folder.path()).unwrap();
+    assert_eq!(runs(&rows, "R"), (1 + 7, 1), "all but the old one, in one run");
+}
