@@ -103,8 +103,23 @@ impl ReservationId {
         Self(id)
     }
 
-    pub(crate) fn bytes(self) -> [u8; 16] {
-        self.0
+    /// When it was created.
+    pub(crate) fn created_at_millis(self) -> u64 {
+        self.0[..6].iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte))
+    }
+
+    /// Its bytes, beginning with the hash of its root: ids of one root sort together, and among
+    /// themselves by time.
+    pub(crate) fn root_first(self) -> [u8; 16] {
+        let Self(mut id) = self;
+        id[..10].rotate_left(6);
+        id
+    }
+
+    /// The id that has these bytes if it begins with the hash of its root.
+    pub(crate) fn of_root_first(mut id: [u8; 16]) -> Self {
+        id[..10].rotate_right(6);
+        Self(id)
     }
 
     /// The hash of its root.

@@ -4,6 +4,10 @@
 //! Units resemble each other: together they take a quarter of the room that each takes alone, and
 //! of the time that it takes to write them.
 
+use std::{fmt, iter};
+
+use lz4_flex::block::uncompressed_size;
+use lz4_flex::{compress_prepend_size, decompress};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::Timestamp;
 
@@ -44,7 +48,7 @@ impl Builder {
 
     /// The block, and an empty one begun.
     pub fn finish(&mut self) -> Vec<u8> {
-        let block = [&[FORMAT], &*lz4_flex::compress_prepend_size(&self.0)].concat();
+        let block = [&[FORMAT], &*compress_prepend_size(&self.0)].concat();
         self.0.clear();
         block
     }
@@ -64,41 +68,50 @@ pub fn encode(at: Timestamp, change: &Change, mark: Option<Mark>) -> Result<Vec<
 
 /// The entries of a block.
 pub fn read(number: u64, block: &[u8]) -> Result<Vec<Entry>, StoreError> {
-    let content = content(number, block)?;
-    split(&content).map(|entry| decode(number, entry)).collect()
+    let Opened { content, .. } = &Opened::new(number, block)?;
+    split(content).map(|entry| decode(number, entry)).collect()
 }
 
 /// One entry of a block; `None` if it has fewer.
 pub fn read_one(number: u64, block: &[u8], index: u32) -> Result<Option<Entry>, StoreError> {
-    let content = content(number, block)?;
-    let found = split(&content).nth(index as usize);
-    found.map(|entry| decode(number, entry)).transpose()
+    Opened::new(number, block)?.entry(index)
 }
 
-fn content(number: u64, block: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let damaged = |problem: &dyn std::fmt::Display| {
-        StoreError(format!("block {number} is damaged: {problem}"))
-    };
-    let compressed = match block.split_first() {
-        Some((&FORMAT, compressed)) => compressed,
-        _ => return Err(StoreError(format!("block {number} has an unknown format"))),
-    };
-    let (length, compressed) =
-        lz4_flex::block::uncompressed_size(compressed).map_err(|error| damaged(&error))?;
-    if length > CONTENT_BYTES_MAX {
-        return Err(damaged(&"it claims to be larger than any block is"));
+/// A block, of which some entries are to be read.
+pub struct Opened {
+    pub number: u64,
+    content: Vec<u8>,
+}
+
+impl Opened {
+    pub fn new(number: u64, block: &[u8]) -> Result<Self, StoreError> {
+        let compressed = match block.split_first() {
+            Some((&FORMAT, compressed)) => compressed,
+            _ => return Err(StoreError(format!("block {number} has an unknown format"))),
+        };
+        let (length, compressed) =
+            uncompressed_size(compressed).map_err(|error| damaged(number, error))?;
+        if length > CONTENT_BYTES_MAX {
+            return Err(damaged(number, "it claims to be larger than any block is"));
+        }
+        let content = decompress(compressed, length).map_err(|error| damaged(number, error))?;
+        if content.len() < length {
+            return Err(damaged(number, "its end is missing"));
+        }
+        Ok(Self { number, content })
     }
-    let content = lz4_flex::decompress(compressed, length).map_err(|error| damaged(&error))?;
-    if content.len() < length {
-        return Err(damaged(&"its end is missing"));
+
+    /// One of its entries; `None` if it has fewer.
+    pub fn entry(&self, index: u32) -> Result<Option<Entry>, StoreError> {
+        let found = split(&self.content).nth(index as usize);
+        found.map(|entry| decode(self.number, entry)).transpose()
     }
-    Ok(content)
 }
 
 /// The entries' bytes; those of the last are fewer than its length says where some are missing.
 fn split(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = content;
-    std::iter::from_fn(move || {
+    iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
@@ -111,14 +124,15 @@ fn split(content: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn decode(number: u64, entry: &[u8]) -> Result<Entry, StoreError> {
-    let damaged = |problem: &dyn std::fmt::Display| {
-        StoreError(format!("block {number} is damaged: {problem}"))
-    };
     match postcard::take_from_bytes(entry) {
         Ok((entry, [])) => Ok(entry),
-        Ok(_) => Err(damaged(&"an entry is longer than its unit")),
-        Err(error) => Err(damaged(&error)),
+        Ok(_) => Err(damaged(number, "an entry is longer than its unit")),
+        Err(error) => Err(damaged(number, error)),
     }
+}
+
+fn damaged(number: u64, problem: impl fmt::Display) -> StoreError {
+    StoreError(format!("block {number} is damaged: {problem}"))
 }
 
 #[cfg(test)]

@@ -243,7 +243,7 @@ pub trait Store: Send + Sync + 'static {
     /// What was used on a level in a span, which begins and ends on quarters of an hour (UTC).
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError>;
 
-    /// The reservations beneath a root that have not ended, expired ones included.
+    /// The reservations beneath a root that have not ended; expired ones may be among them.
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError>;
 
     fn reservation(&self, id: ReservationId) -> Result<Option<Arc<Reservation>>, StoreError>;

@@ -9,6 +9,7 @@
 //! - `model`: random histories, audited by a naive model
 //! - `names`: callers' names of events, however many
 //! - `recovery`: what is acknowledged survives a restart
+//! - `reservations`: where they lie on the disk, however many
 //! - `refusals`: facts as well, for a while
 //! - `sliding`: what is used counts for so many seconds, and no grant passes a limit in any of them
 //! - `verify`: what is stored wrongly is named
@@ -28,6 +29,7 @@ mod model;
 mod names;
 mod recovery;
 mod refusals;
+mod reservations;
 mod sliding;
 mod support;
 mod verify;

@@ -3,7 +3,7 @@
 use super::rows::{Key, VALUE_BYTES_MAX};
 use crate::event::EventId;
 use crate::store::block::{Builder, encode};
-pub use crate::store::block::{Entry, read, read_one};
+pub use crate::store::block::{Entry, Opened, read, read_one};
 use crate::store::{Change, StoreError, Unit};
 
 /// Packs entries into blocks: the journal's, and those of refusals.

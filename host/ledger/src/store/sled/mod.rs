@@ -29,7 +29,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
@@ -38,7 +37,7 @@ use self::closing::Closing;
 use self::overlay::{EventName, Overlay, Quarter, Quarters};
 pub use self::quiet::damage;
 pub use self::restore::{RestoreError, Restored, Stage, restore};
-use self::rows::{Key, Rows};
+use self::rows::Rows;
 pub use self::verify::{Difference, Verification};
 use super::{
     Change, Conflict, Fact, Forget, Marked, RefusalFilter, Store, StoreError, Unit, Version,
@@ -50,10 +49,6 @@ use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
 
-/// Reservations that were never settled lie in no order of time: they are looked through, to be
-/// forgotten, this seldom.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-
 /// A ledger's data in a folder of its own. One process at a time.
 pub struct SledStore {
     rows: Rows,
@@ -61,8 +56,8 @@ pub struct SledStore {
     writer: Mutex<Writer>,
     /// Locked only to look or to add, never while anything is written.
     memory: RwLock<Memory>,
-    /// Held for a whole round of maintenance: when it last swept.
-    maintenance: Mutex<Timestamp>,
+    /// Held for a whole round of maintenance.
+    maintenance: Mutex<()>,
     /// After the rows, which it closes for good.
     closing: Closing,
 }
@@ -226,26 +221,22 @@ impl Store for SledStore {
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError> {
         let memory = self.memory.read();
         let mut found = BTreeMap::new();
-        for reservation in self.rows.open_reservations(root) {
-            let reservation = reservation?;
-            found.insert(reservation.id, reservation);
-        }
         for overlay in [memory.condensing.as_deref(), Some(&memory.current)].into_iter().flatten() {
             found.extend(overlay.reservations_of(root).map(|r| (r.id, r.clone())));
         }
+        let now = memory.last_instant;
+        let in_rows = self.rows.held_reservations(root, now, |id| found.contains_key(&id))?;
         let beneath =
             |r: &Arc<Reservation>| r.outcome == Outcome::Open && r.call.subject.root() == *root;
-        Ok(found.into_values().filter(beneath).collect())
+        Ok(found.into_values().chain(in_rows).filter(beneath).collect())
     }
 
     fn reservation(&self, id: ReservationId) -> Result<Option<Arc<Reservation>>, StoreError> {
         if let Some(found) = self.memory.read().overlays().find_map(|o| o.reservation(id)) {
             return Ok(Some(found));
         }
-        match self.rows.get(&Key::ended(id))? {
-            Some(ended) => Ok(Some(ended)),
-            None => self.rows.get(&Key::open(id)),
-        }
+        // What leaves memory was written before: looking there second finds it.
+        self.rows.reservation(id)
     }
 
     fn change(&self, id: EventId) -> Result<Option<Change>, StoreError> {
@@ -369,17 +360,11 @@ impl Store for SledStore {
     }
 
     fn maintain(&self, forget: &Forget) -> Result<(), StoreError> {
-        let mut swept_at = self.maintenance.lock();
+        let _alone = self.maintenance.lock();
         self.condense().inspect_err(|_| self.closing.fail())?;
         self.closing.seal(forget)?;
         self.rows.forget_marks(forget.keys_before)?;
         self.rows.forget_refusals(forget.refusals_before)?;
-        let forget_before = forget.reservations_before;
-        self.rows.forget_ended(forget_before)?;
-        if forget_before.since(*swept_at) >= SWEEP_EVERY {
-            self.rows.forget_open(forget_before)?;
-            *swept_at = forget_before;
-        }
-        Ok(())
+        self.rows.tidy(forget.reservations_before, self.last_instant())
     }
 }

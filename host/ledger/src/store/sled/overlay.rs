@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts};
-use crate::reservation::{Reservation, ReservationId};
+use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::store::{AccountChange, Change, Fact, Mark, Marked, StoreError, Version};
 use crate::totals::{Table, Totals};
 
@@ -47,6 +47,15 @@ pub struct Last {
 /// The hash of a subject and its caller's name for an event, or for a correction.
 pub type EventName = [u8; 16];
 
+/// A reservation as it has become.
+pub struct Changed {
+    /// The place of what changed it last.
+    pub unit: EventId,
+    pub reservation: Arc<Reservation>,
+    /// Whether nothing says of it yet that it is held, save what is in memory.
+    pub is_new: bool,
+}
+
 #[derive(Default)]
 pub struct Overlay {
     last: Last,
@@ -54,7 +63,7 @@ pub struct Overlay {
     pub accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
     pub days: HashMap<SubjectId, BTreeMap<Day, Used>>,
     /// By the hash of their root.
-    pub reservations: BTreeMap<([u8; 4], ReservationId), Arc<Reservation>>,
+    pub reservations: BTreeMap<([u8; 4], ReservationId), Changed>,
     pub events: HashMap<EventName, EventId>,
     /// The corrections of each event, new ones only.
     pub corrections: HashMap<EventId, Vec<EventId>>,
@@ -135,7 +144,9 @@ impl Overlay {
         }
         if let Some(reservation) = change.reservation(id) {
             let key = (reservation.id.root_part(), reservation.id);
-            self.reservations.insert(key, reservation);
+            let is_new = reservation.outcome == Outcome::Open
+                || self.reservations.get(&key).is_some_and(|before| before.is_new);
+            self.reservations.insert(key, Changed { unit: id, reservation, is_new });
         }
         if let Some(event) = change.event()
             && let Some(key) = &event.report.key
@@ -212,14 +223,15 @@ impl Overlay {
     }
 
     pub fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>> {
-        self.reservations.get(&(id.root_part(), id)).cloned()
+        self.reservations.get(&(id.root_part(), id)).map(|changed| changed.reservation.clone())
     }
 
     /// All reservations beneath a root; some beneath another of the same hash, too.
     pub fn reservations_of(&self, root: &RootId) -> impl Iterator<Item = &Arc<Reservation>> {
         let hash = ReservationId::root_hash(root);
         let (first, last) = (ReservationId::FIRST, ReservationId::LAST);
-        self.reservations.range((hash, first)..=(hash, last)).map(|(_, reservation)| reservation)
+        let changed = self.reservations.range((hash, first)..=(hash, last));
+        changed.map(|(_, changed)| &changed.reservation)
     }
 
     pub fn history_of(&self, subject: &SubjectId) -> impl Iterator<Item = &Arc<BillingEntry>> {

@@ -8,7 +8,10 @@ mod condense;
 mod inventory;
 mod key;
 mod names;
+mod place;
 mod refusals;
+mod reservations;
+mod runs;
 mod writer;
 
 use std::fs::File;
@@ -19,18 +22,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::de::DeserializeOwned;
-use tollgate_domain::{RootId, SubjectId, Timestamp};
+use tollgate_domain::{SubjectId, Timestamp};
 
 pub use self::key::Key;
 use self::key::in_order_at;
-use self::names::Names;
+use self::names::NAMES;
+use self::reservations::{HELD, PLACES};
+use self::runs::Runs;
 use self::writer::RowWriter;
 use super::block::{self, Entry};
 use super::folder::{self, LOCK_PATIENCE};
 use super::overlay::{Day, Last, Quarter, Quarters};
 use crate::account::Account;
 use crate::event::{EventId, Fingerprint};
-use crate::reservation::{Reservation, ReservationId};
 use crate::store::{Marked, StoreError, Version};
 
 /// sled moves pages of large values into files of their own; values of this size never are.
@@ -45,7 +49,9 @@ const FORGET_ROWS: usize = 16 * 1024;
 pub struct Rows {
     tree: sled::Db,
     file: File,
-    names: Names,
+    names: Runs,
+    places: Runs,
+    held: Runs,
 }
 
 /// A block with its number: its entries, unless it is damaged.
@@ -60,9 +66,9 @@ impl Rows {
         let file = File::open(folder.join(folder::LOG))
             .and_then(|file| folder::sync(folder).map(|()| file))
             .map_err(|error| StoreError(error.to_string()))?;
-        let rows = Self { tree, file, names: Names::default() };
-        rows.load_names()?;
-        Ok(rows)
+        let runs = |kind| Runs::load(kind, &tree);
+        let (names, places, held) = (runs(&NAMES)?, runs(&PLACES)?, runs(&HELD)?);
+        Ok(Self { tree, file, names, places, held })
     }
 
     /// Returns when the batch is on disk, all of it or nothing.
@@ -124,8 +130,8 @@ impl Rows {
     }
 
     pub fn entry(&self, id: EventId) -> Result<Option<Entry>, StoreError> {
-        let block = self.tree.get(Key::block(id.block).as_bytes())?;
-        Ok(block.map(|block| block::read_one(id.block, &block, id.index)).transpose()?.flatten())
+        let Some(block) = self.tree.get(Key::block(id.block).as_bytes())? else { return Ok(None) };
+        block::read_one(id.block, &block, id.index)
     }
 
     /// A level's days from `first` to `last`, each as of some block.
@@ -187,21 +193,6 @@ impl Rows {
         Ok(self.get(&Key::corrections(event))?.unwrap_or_default())
     }
 
-    pub fn open_reservations(
-        &self,
-        root: &RootId,
-    ) -> impl Iterator<Item = Result<Arc<Reservation>, StoreError>> {
-        let prefix = Key::new(b'O', &[&ReservationId::root_hash(root)]);
-        self.reservations(prefix)
-    }
-
-    /// Forgets reservations that ended and were created before `before`.
-    pub fn forget_ended(&self, before: Timestamp) -> Result<(), StoreError> {
-        let range =
-            Key::ended(ReservationId::FIRST).0..Key::ended(ReservationId::first_at(before)).0;
-        self.forget(range)
-    }
-
     /// Forgets the marks of the days before that of `before`.
     pub fn forget_marks(&self, before: Timestamp) -> Result<(), StoreError> {
         self.forget(Key::marks_on(Day::MIN).0..Key::marks_on(Quarter::of(before).day()).0)
@@ -216,26 +207,6 @@ impl Rows {
             writer.waited()?;
         }
         writer.finish()
-    }
-
-    /// Forgets reservations that were never settled and were created before `before`.
-    pub fn forget_open(&self, before: Timestamp) -> Result<(), StoreError> {
-        for reservation in self.reservations(Key::new(b'O', &[])) {
-            let reservation = reservation?;
-            if reservation.created_at < before {
-                self.tree.remove(Key::open(reservation.id).part(0))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reservations are at most one part long: their callers' texts are bounded.
-    fn reservations(
-        &self,
-        prefix: Key,
-    ) -> impl Iterator<Item = Result<Arc<Reservation>, StoreError>> + use<> {
-        let firsts = self.tree.scan_prefix(prefix.0);
-        firsts.values().map(|value| one_part(&value?, "a reservation"))
     }
 
     pub fn sync(&self) -> Result<(), StoreError> {

@@ -80,7 +80,7 @@ impl SledStore {
                 condensing: None,
                 last_instant,
             }),
-            maintenance: Mutex::new(Timestamp::EPOCH),
+            maintenance: Mutex::default(),
             closing: Closing::new(folder, found),
         };
         let mut replayed = 0_u64;

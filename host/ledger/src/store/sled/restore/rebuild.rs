@@ -5,15 +5,15 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tollgate_domain::SubjectId;
+use tollgate_domain::{SubjectId, Timestamp};
 
 use super::Restored;
 use crate::event::EventId;
-use crate::store::StoreError;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::{self, Entry};
 use crate::store::sled::overlay::Day;
 use crate::store::sled::rows::Key;
+use crate::store::{Store, StoreError};
 
 /// Blocks written in one go.
 const BATCH_BLOCKS: u64 = 64;
@@ -72,7 +72,7 @@ impl Rebuild {
             self.write()?;
         }
         if number.is_multiple_of(CONDENSE_BLOCKS) {
-            self.store.condense()?;
+            self.condense()?;
             self.condensed_days.clear();
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Rebuild {
             self.write()?;
         }
         if number.is_multiple_of(CONDENSE_BLOCKS) {
-            self.store.condense()?;
+            self.condense()?;
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Rebuild {
     /// now is what was taken in. `progress` hears how many were read.
     pub fn finish(mut self, mut progress: impl FnMut(u64)) -> Result<Restored, StoreError> {
         self.write()?;
-        self.store.condense()?;
+        self.condense()?;
         self.store.rows.sync()?;
         self.store.closing.reached(self.blocks);
         let Self { store, folder, blocks, events, digest, .. } = self;
@@ -125,6 +125,12 @@ impl Rebuild {
         }
         let accounts = rows.accounts().try_fold(0, |count, account| account.map(|_| count + 1))?;
         Ok(Restored { blocks, events, accounts })
+    }
+
+    fn condense(&self) -> Result<(), StoreError> {
+        self.store.condense()?;
+        // What may be forgotten is for the first round of maintenance.
+        self.store.rows.tidy(Timestamp::EPOCH, self.store.last_instant())
     }
 
     fn write(&mut self) -> Result<(), StoreError> {

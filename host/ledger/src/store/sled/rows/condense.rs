@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_domain::Timestamp;
 
 use super::{Key, RowWriter, Rows};
-use crate::reservation::Outcome;
 use crate::store::StoreError;
 use crate::store::sled::overlay::{Overlay, Quarters};
 
@@ -57,16 +56,7 @@ impl Rows {
         for marked in overlay.marks.values() {
             writer.put(&Key::mark(marked), marked)?;
         }
-        for reservation in overlay.reservations.values() {
-            let (open, ended) = (Key::open(reservation.id), Key::ended(reservation.id));
-            match reservation.outcome {
-                Outcome::Open => writer.put(&open, reservation)?,
-                Outcome::Settled { .. } | Outcome::Released => {
-                    writer.put(&ended, reservation)?;
-                    writer.remove(&open)?;
-                }
-            }
-        }
+        self.add_reservations(overlay.reservations.values(), last_instant)?;
         writer.finish()?;
         self.sync()?;
         let mut checkpoint = RowWriter::to(self);

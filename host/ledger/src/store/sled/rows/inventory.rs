@@ -1,13 +1,11 @@
 //! Which rows there are, for whoever looks at all of them.
 
 use std::mem;
-use std::sync::Arc;
 
 use sled::IVec;
 use tollgate_domain::SubjectId;
 
 use super::{Key, Rows, block_number, last_day, unreadable};
-use crate::reservation::{Reservation, ReservationId};
 use crate::store::StoreError;
 use crate::store::sled::overlay::Day;
 
@@ -47,20 +45,6 @@ impl Rows {
         Ok(self.tree.contains_key(key.part(0))?)
     }
 
-    /// The reservations that have not ended, beneath all roots.
-    pub fn all_open(&self) -> impl Iterator<Item = Result<Arc<Reservation>, StoreError>> {
-        self.keys(b'O').map(|key| {
-            let reservation = self.get(&Key(key?.to_vec()))?;
-            reservation.ok_or_else(|| unreadable("a reservation"))
-        })
-    }
-
-    /// How many reservations from this id on have ended.
-    pub fn count_ended(&self, first: ReservationId) -> Result<u64, StoreError> {
-        let ended = Key::ended(first).0..=Key::ended(ReservationId::LAST).part(0);
-        count(self.tree.range(ended).keys())
-    }
-
     /// The keys of one kind, each once, without the number of the part. They end where sled
     /// fails: it would fail there for ever.
     fn keys(&self, kind: u8) -> impl Iterator<Item = Result<IVec, StoreError>> {
@@ -72,12 +56,6 @@ impl Rows {
             Err(error) => Some(Err(error.into())),
         })
     }
-}
-
-fn count<T, E: Into<StoreError>>(
-    rows: impl Iterator<Item = Result<T, E>>,
-) -> Result<u64, StoreError> {
-    rows.into_iter().try_fold(0, |count, row| row.map(|_| count + 1)).map_err(Into::into)
 }
 
 /// The subject that a key names after its kind.

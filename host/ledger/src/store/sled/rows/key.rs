@@ -3,7 +3,6 @@
 use tollgate_domain::{PeriodId, SubjectId, Timestamp};
 
 use crate::event::{EventId, Fingerprint};
-use crate::reservation::ReservationId;
 use crate::store::Marked;
 use crate::store::sled::overlay::{Day, Quarter};
 
@@ -63,16 +62,6 @@ impl Key {
     /// When a level's billing period is due to be closed, in the order of time.
     pub fn due(at: Timestamp, subject: &SubjectId) -> Self {
         Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
-    }
-
-    /// A reservation that has not ended, found from its root.
-    pub fn open(id: ReservationId) -> Self {
-        Self::new(b'O', &[&id.root_part(), &id.bytes()])
-    }
-
-    /// A reservation that has, in the order of creation.
-    pub fn ended(id: ReservationId) -> Self {
-        Self::new(b'R', &[&id.bytes()])
     }
 
     /// The marks of a day, so that those of days gone by are forgotten without being looked at.

@@ -10,14 +10,18 @@ const BATCH_ROWS: usize = 256;
 
 /// Writes rows a batch at a time.
 pub struct RowWriter<'a> {
-    rows: &'a Rows,
+    tree: &'a sled::Tree,
     pub batch: sled::Batch,
     waiting: usize,
 }
 
 impl<'a> RowWriter<'a> {
     pub fn to(rows: &'a Rows) -> Self {
-        Self { rows, batch: sled::Batch::default(), waiting: 0 }
+        Self::to_tree(&rows.tree)
+    }
+
+    pub fn to_tree(tree: &'a sled::Tree) -> Self {
+        Self { tree, batch: sled::Batch::default(), waiting: 0 }
     }
 
     pub fn put<T: Serialize>(&mut self, key: &Key, value: &T) -> Result<(), StoreError> {
@@ -45,10 +49,10 @@ impl<'a> RowWriter<'a> {
             return Ok(());
         }
         self.waiting = 0;
-        Ok(self.rows.tree.apply_batch(std::mem::take(&mut self.batch))?)
+        Ok(self.tree.apply_batch(std::mem::take(&mut self.batch))?)
     }
 
     pub fn finish(self) -> Result<(), StoreError> {
-        Ok(self.rows.tree.apply_batch(self.batch)?)
+        Ok(self.tree.apply_batch(self.batch)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Reservations, and how they ended. Those that may be forgotten are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tollgate_domain::Timestamp;
@@ -8,9 +8,8 @@ use tollgate_domain::Timestamp;
 use super::difference::Differences;
 use crate::event::EventId;
 use crate::reservation::{Outcome, Reservation, ReservationId};
+use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
-use crate::store::sled::rows::Key;
-use crate::store::sled::{Memory, SledStore};
 use crate::store::{Store, StoreError};
 
 pub struct Reservations {
@@ -45,53 +44,55 @@ impl Reservations {
         compare(&reservation, found.flatten().as_deref(), differences);
     }
 
-    pub fn compare(mut self, store: &SledStore, differences: &mut Differences) {
-        let memory = store.memory.read();
-        for (id, found) in stored_open(store, &memory, differences) {
-            match self.open.remove(&id) {
-                Some(expected) => compare(&expected, Some(&found), differences),
-                None if id < self.first => {}
-                None => {
-                    let subject = Some(&found.call.subject);
-                    differences.push(subject, &row(id), "it to have ended", "it open");
-                }
-            }
+    pub fn compare(self, store: &SledStore, differences: &mut Differences) {
+        for expected in self.open.values() {
+            let found = differences.readable("a reservation", store.reservation(expected.id));
+            compare(expected, found.flatten().as_deref(), differences);
         }
-        for missing in self.open.values() {
-            compare(missing, None, differences);
-        }
-        let ended = differences.readable("the ended reservations", self.count(store, &memory));
+        let ended = self.count(store, differences);
+        let ended = differences.readable("the reservations", ended);
         if let Some(found) = ended.filter(|found| *found != self.ended) {
             differences.push(None, "the ended reservations", self.ended, found);
         }
+        if let Some(listed) = differences.readable("the held reservations", listed(store)) {
+            let now = store.last_instant();
+            let held = self.open.values().filter(|held| held.expires_at > now);
+            for missing in held.filter(|held| !listed.contains(&held.id)) {
+                let (subject, row) = (Some(&missing.call.subject), row(missing.id));
+                differences.push(subject, &row, "it listed as held", "it not");
+            }
+        }
     }
 
-    /// How many ended reservations are stored.
-    fn count(&self, store: &SledStore, memory: &Memory) -> Result<u64, StoreError> {
-        let mut count = store.rows.count_ended(self.first)?;
-        for reservation in memory.overlays().flat_map(|overlay| overlay.reservations.values()) {
-            let ended = reservation.id >= self.first && reservation.outcome != Outcome::Open;
-            count += u64::from(ended && !store.rows.has(&Key::ended(reservation.id))?);
+    /// How many ended reservations are stored; others than those expected are named.
+    fn count(&self, store: &SledStore, differences: &mut Differences) -> Result<u64, StoreError> {
+        let memory = store.memory.read();
+        let mut count = 0;
+        for stored in store.rows.all_reservations() {
+            let (id, has_ended) = stored?;
+            let in_memory = memory.overlays().any(|overlay| overlay.reservation(id).is_some());
+            if id < self.first || in_memory {
+                continue;
+            }
+            count += u64::from(has_ended);
+            if !has_ended && !self.open.contains_key(&id) {
+                differences.push(None, &row(id), "it to have ended", "it open");
+            }
         }
-        Ok(count)
+        let in_memory = memory.overlays().flat_map(|overlay| overlay.reservations.values());
+        let ended = in_memory.map(|changed| &changed.reservation);
+        let ended = ended.filter(|r| r.id >= self.first && r.outcome != Outcome::Open);
+        let ended: BTreeSet<_> = ended.map(|r| r.id).collect();
+        Ok(count + ended.len() as u64)
     }
 }
 
-/// What is stored as open: what is in memory is newer than the rows.
-fn stored_open(
-    store: &SledStore,
-    memory: &Memory,
-    differences: &mut Differences,
-) -> BTreeMap<ReservationId, Arc<Reservation>> {
-    let rows = store.rows.all_open();
-    let rows = rows.filter_map(|row| differences.readable("a reservation", row));
-    let mut found: BTreeMap<_, _> = rows.map(|row| (row.id, row)).collect();
-    let overlays: Vec<_> = memory.overlays().collect();
-    for reservation in overlays.iter().rev().flat_map(|overlay| overlay.reservations.values()) {
-        found.insert(reservation.id, reservation.clone());
-    }
-    found.retain(|_, reservation| reservation.outcome == Outcome::Open);
-    found
+/// What is listed as held, or is in memory, where it need not be.
+fn listed(store: &SledStore) -> Result<BTreeSet<ReservationId>, StoreError> {
+    let memory = store.memory.read();
+    let in_memory = memory.overlays().flat_map(|overlay| overlay.reservations.values());
+    let in_memory = in_memory.map(|changed| Ok(changed.reservation.id));
+    store.rows.all_held().chain(in_memory).collect()
 }
 
 fn compare(expected: &Reservation, found: Option<&Reservation>, differences: &mut Differences) {
