@@ -4,11 +4,15 @@
 //! Policies estimate and price before the ledger is asked; judges and alerters are checked out
 //! before its lock is taken.
 
+mod alerts;
 mod ask;
 mod billing;
 mod correct;
+mod dashboard;
 mod error;
+mod logs;
 mod price;
+mod projections;
 mod rate;
 mod record;
 mod refusals;
@@ -27,8 +31,10 @@ use tollgate_ledger::{Once, Turn};
 pub use ask::Answer;
 pub use billing::Billed;
 pub use correct::{Amended, CorrectionAsk};
+pub use dashboard::Dashboard;
 pub use error::Error;
 pub use price::PriceQuestion;
+pub use projections::{ProjectedLimit, Projections};
 pub use rate::{Made, Used};
 pub use record::UseReport;
 pub use refusals::Refusals;
