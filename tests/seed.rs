@@ -55,7 +55,8 @@ fn failure(answer: Answer, status: u16, error: &str) -> Value {
 fn assert_members(object: &Value, members: &str) {
     let mut expected: Vec<_> = members.split_whitespace().collect();
     let mut found: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
-    (expected.sort_unstable(), found.sort_unstable());
+    expected.sort_unstable();
+    found.sort_unstable();
     assert_eq!(found, expected, "{object}");
 }
 

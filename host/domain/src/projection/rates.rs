@@ -81,7 +81,12 @@ impl Rates {
     /// By how much the sum over the days that are left may differ, in four cases of five: each day
     /// differs as the days before did, and so may the mean that was made of those. `None` where
     /// there were too few.
-    pub fn margin(&self, calendar: &Calendar, known: &[DayUse], days_left: Decimal) -> Option<Decimal> {
+    pub fn margin(
+        &self,
+        calendar: &Calendar,
+        known: &[DayUse],
+        days_left: Decimal,
+    ) -> Option<Decimal> {
         let lately = &known[known.len().saturating_sub(PATTERN_DAYS)..];
         if lately.len() < SPREAD_DAYS {
             return None;
