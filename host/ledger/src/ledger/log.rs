@@ -1,21 +1,19 @@
 //! A level's log: its events one by one, the newest first.
 
+mod walk;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tollgate_domain::{Calendar, Charge, ProviderId, SubjectId, Timestamp, Window};
 
+use self::walk::Walk;
 use super::{Ledger, LedgerError};
 use crate::account::Account;
 use crate::correction::Use;
 use crate::event::{Event, EventId};
 use crate::store::{Logged, ProviderTag, Store};
 use crate::totals::Cell;
-
-/// Lines that are looked at in one go: no more at first than most pages need, and then so many that
-/// a page far back takes few goes.
-const LINES_MIN: usize = 64;
-const LINES_MAX: usize = 4096;
 
 /// Which events of a level are asked for.
 #[derive(Clone, Debug, Default)]
@@ -60,34 +58,27 @@ impl<S: Store> Ledger<S> {
         limit: usize,
     ) -> Result<LogPage, LedgerError> {
         let take = which.clone().into_take(cells(&*self.committed(subject)?));
-        let mut entries = Vec::new();
-        let (mut to_pass, mut before, mut has_more) = (offset, None, false);
-        let mut count = limit.saturating_add(1).clamp(LINES_MIN, LINES_MAX);
-        'log: loop {
-            let lines = self.store.logged(subject, before, count)?;
-            let is_last = lines.len() < count;
-            before = lines.last().map(|line| line.rank);
-            count = LINES_MAX;
-            for line in lines.into_iter().filter(|line| take.may_take(line)) {
-                if take.is_sure() && to_pass > 0 {
-                    to_pass -= 1;
-                    continue;
-                }
-                let entry = self.log_entry(&line)?;
-                let path = &entry.event.report.subject;
-                if !take.takes(&entry.event) || path.levels().all(|level| level != *subject) {
-                    continue;
-                }
-                if to_pass > 0 {
-                    to_pass -= 1;
-                } else if entries.len() < limit {
-                    entries.push(entry);
-                } else {
-                    has_more = true;
-                    break 'log;
-                }
+        let mut walk = Walk::new(&*self.store, subject, which, offset, limit);
+        let (mut entries, mut has_more) = (Vec::new(), false);
+        while let Some(line) = walk.next()? {
+            if !take.may_take(&line) {
+                continue;
             }
-            if is_last {
+            if take.is_sure() && walk.to_pass > 0 {
+                walk.to_pass -= 1;
+                continue;
+            }
+            let entry = self.log_entry(&line)?;
+            let path = &entry.event.report.subject;
+            if !take.takes(&entry.event) || path.levels().all(|level| level != *subject) {
+                continue;
+            }
+            if walk.to_pass > 0 {
+                walk.to_pass -= 1;
+            } else if entries.len() < limit {
+                entries.push(entry);
+            } else {
+                has_more = true;
                 break;
             }
         }

@@ -1,6 +1,6 @@
 //! A level's log: where its events lie, in the order in which a person reads them.
 
-use tollgate_domain::ProviderId;
+use tollgate_domain::{ProviderId, Timestamp};
 
 use crate::event::{Event, EventId};
 
@@ -13,6 +13,7 @@ const TIE_BITS: u32 = BLOCK_BITS + INDEX_BITS;
 /// The bits of a rank that are the time, in microseconds since 1970: enough until 2112. What
 /// occurred before or after stands at that end.
 const TIME_BITS: u32 = 52;
+const MICROS_MAX: i64 = (1 << TIME_BITS) - 1;
 
 /// Where an event stands in its levels' logs: by when it occurred and, within a microsecond, by
 /// when it was recorded.
@@ -39,9 +40,26 @@ impl Rank {
     pub const FIRST: Self = Self([0; Self::BYTES]);
 
     fn of(id: EventId, event: &Event) -> Self {
-        let micros = event.report.occurred_at.micros().clamp(0, (1 << TIME_BITS) - 1);
         let block = u128::from(id.block & ((1 << BLOCK_BITS) - 1));
         let tie = block << INDEX_BITS | u128::from(id.index & ((1 << INDEX_BITS) - 1));
+        Self::new(event.report.occurred_at, tie)
+    }
+
+    /// No event of this instant stands before it.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self::new(at, 0)
+    }
+
+    /// When what stands here occurred; `None` at either end, where what occurred beyond it stands.
+    pub fn time(&self) -> Option<Timestamp> {
+        let mut bytes = [0; size_of::<u128>()];
+        bytes[size_of::<u128>() - Self::BYTES..].copy_from_slice(&self.0);
+        let micros = i64::try_from(u128::from_be_bytes(bytes) >> TIE_BITS).ok()?;
+        (micros > 0 && micros < MICROS_MAX).then_some(Timestamp::from_micros(micros))
+    }
+
+    fn new(at: Timestamp, tie: u128) -> Self {
+        let micros = at.micros().clamp(0, MICROS_MAX);
         let rank = u128::from(micros.unsigned_abs()) << TIE_BITS | tie;
         let mut bytes = [0; Self::BYTES];
         bytes.copy_from_slice(&rank.to_be_bytes()[size_of::<u128>() - Self::BYTES..]);

@@ -26,7 +26,14 @@ async fn history<S: Store>(ledger: &Ledger<S>, count: u32) -> Vec<Made> {
     let mut made = Vec::new();
     for i in 0..count {
         let path = ["acme/ann", "acme/bob", "acme"][i as usize % 3];
-        let (at, failed) = (now.minus((i * 7919 % 53) * MINUTES), i % 5 == 0);
+        // Minutes, days and months ago, and before anything is told apart by its time.
+        let at = match i % 7 {
+            0..3 => now.minus((i * 7919 % 53) * MINUTES),
+            3 | 4 => now.minus((i * 7919 % 53) * 60 * 8 * MINUTES),
+            5 => now.minus((i * 7919 % 53) * 60 * 24 * 20 * MINUTES),
+            _ => Timestamp::EPOCH.minus(MINUTES),
+        };
+        let failed = i % 5 == 0;
         let provider = PROVIDERS[(i / 2) as usize % PROVIDERS.len()];
         let report = Report {
             provider: provider.parse().unwrap(),
