@@ -35,7 +35,7 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use self::closing::Closing;
-use self::overlay::{EventName, Overlay, Quarter, Quarters};
+use self::overlay::{Day, EventName, Overlay, Quarter, Quarters};
 pub use self::quiet::damage;
 pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::{Key, Rows};
@@ -203,17 +203,26 @@ impl Store for SledStore {
             quarters.try_for_each(|(_, used)| table.add_all(used))
         };
         // The lock keeps what is being condensed from being forgotten, and so from being missed;
-        // a day's row tells whether it is in there already.
+        // a row tells whether it is in there already.
         let memory = self.memory.read();
+        let days = first.day()..=end.map_or(Day::MAX, Quarter::last_day_before);
         let mut as_of_day = BTreeMap::new();
-        for day in self.rows.days(subject, first.day(), end.map(Quarter::last_day_before)) {
-            let (day, as_of, quarters) = day?;
-            as_of_day.insert(day, as_of);
-            add(&mut added, &quarters)?;
+        let month = self.rows.month(subject, span)?.map(|month| (month.as_of, month.table));
+        let as_of_month = month.as_ref().map(|(as_of, _)| *as_of);
+        match month {
+            Some((_, table)) => added = table,
+            None => {
+                for day in self.rows.days(subject, *days.start(), *days.end()) {
+                    let (day, as_of, quarters) = day?;
+                    as_of_day.insert(day, as_of);
+                    add(&mut added, &quarters)?;
+                }
+            }
         }
         for overlay in memory.overlays() {
-            for (day, used) in overlay.days(subject) {
-                if as_of_day.get(&day).is_none_or(|as_of| *as_of < overlay.last().block) {
+            for (day, used) in overlay.days(subject, days.clone()) {
+                let as_of = as_of_month.or_else(|| as_of_day.get(&day).copied());
+                if as_of.is_none_or(|as_of| as_of < overlay.last().block) {
                     add(&mut added, &used.added)?;
                     add(&mut taken, &used.taken)?;
                 }

@@ -1,6 +1,7 @@
 //! What the latest blocks add up to, in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,8 @@ pub struct Overlay {
     is_changed: bool,
     pub accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
     pub days: HashMap<SubjectId, BTreeMap<Day, Used>>,
+    /// Levels whose calendar may have changed.
+    pub subscribed: BTreeSet<SubjectId>,
     /// By the hash of their root.
     pub reservations: BTreeMap<([u8; 4], ReservationId), Arc<Reservation>>,
     pub events: HashMap<EventName, EventId>,
@@ -76,6 +79,10 @@ impl Quarter {
 
     pub fn first_of(day: Day) -> Self {
         Self(day.saturating_mul(QUARTERS_A_DAY))
+    }
+
+    pub fn last_of(day: Day) -> Self {
+        Self(day.saturating_mul(QUARTERS_A_DAY).saturating_add(QUARTERS_A_DAY - 1))
     }
 
     pub fn start(self) -> Timestamp {
@@ -147,6 +154,9 @@ impl Overlay {
             self.events.insert(correction_name(&correction.subject, &amendment.key), id);
             self.corrections.entry(amendment.corrects).or_default().push(id);
         }
+        if let Change::Subscribed { subject, .. } = change {
+            self.subscribed.insert(subject.clone());
+        }
         if let Change::Closed { subject, entry } = change {
             self.history.insert((subject.clone(), entry.end), entry.clone());
         }
@@ -207,8 +217,14 @@ impl Overlay {
         self.accounts.get(subject).cloned()
     }
 
-    pub fn days(&self, subject: &SubjectId) -> impl Iterator<Item = (Day, &Used)> {
-        self.days.get(subject).into_iter().flatten().map(|(day, used)| (*day, used))
+    /// What was used on a level on these days, as far as it was.
+    pub fn days(
+        &self,
+        subject: &SubjectId,
+        days: RangeInclusive<Day>,
+    ) -> impl Iterator<Item = (Day, &Used)> {
+        let all = self.days.get(subject).into_iter();
+        all.flat_map(move |all| all.range(days.clone())).map(|(day, used)| (*day, used))
     }
 
     pub fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>> {
