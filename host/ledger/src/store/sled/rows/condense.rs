@@ -79,10 +79,10 @@ impl Rows {
             };
             Ok(account.map(|account| account.calendar()).unwrap_or_default())
         };
-        let mut used: Vec<_> = overlay.days.iter().collect();
-        used.sort_unstable_by_key(|(subject, _)| *subject);
-        for (subject, days) in used {
-            self.condense_days(writer, subject, days, as_of, &calendar(subject)?)?;
+        let mut uses: Vec<_> = overlay.uses.iter().collect();
+        uses.sort_unstable_by_key(|(subject, _)| *subject);
+        for (subject, uses) in uses {
+            self.condense_days(writer, subject, uses, as_of, &calendar(subject)?)?;
         }
         writer.flush()?;
         for subject in &overlay.subscribed {

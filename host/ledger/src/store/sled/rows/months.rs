@@ -13,7 +13,7 @@ use tollgate_domain::{Calendar, Span, SubjectId, Timestamp, Window};
 use super::key::in_order_at;
 use super::{Key, RowWriter, Rows, inventory, unreadable};
 use crate::store::StoreError;
-use crate::store::sled::overlay::{Day, Quarter, Quarters, Used};
+use crate::store::sled::overlay::{Day, Quarter, Quarters, Used, Uses};
 use crate::totals::Table;
 
 /// No month is longer, whatever its time zone does in it.
@@ -26,13 +26,6 @@ pub struct Month {
     pub as_of: u64,
     end: Timestamp,
     pub table: Table,
-}
-
-/// What changes in a month.
-struct Changed<'a> {
-    end: Timestamp,
-    added: Vec<&'a Table>,
-    taken: Vec<&'a Table>,
 }
 
 impl Rows {
@@ -84,39 +77,37 @@ impl Rows {
         &self,
         writer: &mut RowWriter<'_>,
         subject: &SubjectId,
-        days: &BTreeMap<Day, Used>,
+        uses: &Uses,
         as_of: u64,
         calendar: &Calendar,
     ) -> Result<(), StoreError> {
         let mut written = BTreeMap::new();
-        let mut months: BTreeMap<Timestamp, Changed<'_>> = BTreeMap::new();
-        for (day, used) in days {
-            let (as_of_row, mut quarters) = self.day(subject, *day)?.unwrap_or_default();
+        // By their beginnings, with their ends and what was used in them.
+        let mut months: BTreeMap<Timestamp, (Timestamp, Vec<&Used>)> = BTreeMap::new();
+        for (day, uses) in uses.days() {
+            let (as_of_row, mut quarters) = self.day(subject, day)?.unwrap_or_default();
             if as_of_row >= as_of {
                 continue;
             }
-            used.apply(&mut quarters)?;
-            writer.add(&Key::day(subject, *day), &(as_of, &quarters))?;
-            written.insert(*day, quarters);
-            for (quarter, table) in &used.added {
-                changed(&mut months, *quarter, calendar).added.push(table);
+            for (quarter, used) in uses {
+                used.apply(quarters.entry(*quarter).or_default())?;
+                let Span { start, end } = Window::Month.span(quarter.start(), calendar);
+                let month = months.entry(start).or_insert((end.unwrap_or(start), vec![]));
+                month.1.push(used);
             }
-            for (quarter, table) in &used.taken {
-                changed(&mut months, *quarter, calendar).taken.push(table);
-            }
+            writer.add(&Key::day(subject, day), &(as_of, &quarters))?;
+            written.insert(day, quarters);
         }
-        for (start, changed) in months {
-            let table = match self.take_over(writer, subject, start, changed.end)? {
+        for (start, (end, uses)) in months {
+            let table = match self.take_over(writer, subject, start, end)? {
                 Some(mut table) => {
-                    changed.added.iter().try_for_each(|added| table.add_all(added))?;
-                    changed.taken.iter().try_for_each(|taken| table.take_all(taken))?;
+                    uses.iter().try_for_each(|used| used.apply(&mut table))?;
                     Some(table)
                 }
-                None => self.add_up_month(subject, start, changed.end, &written)?,
+                None => self.add_up_month(subject, start, end, &written)?,
             };
             if let Some(table) = table {
-                let month = Month { as_of, end: changed.end, table };
-                writer.add(&Key::month(subject, start), &month)?;
+                writer.add(&Key::month(subject, start), &Month { as_of, end, table })?;
             }
         }
         writer.pause()
@@ -219,15 +210,4 @@ impl Rows {
         }
         Ok(())
     }
-}
-
-/// The month of a quarter of an hour, among those that change.
-fn changed<'a, 'b>(
-    months: &'b mut BTreeMap<Timestamp, Changed<'a>>,
-    quarter: Quarter,
-    calendar: &Calendar,
-) -> &'b mut Changed<'a> {
-    let span = Window::Month.span(quarter.start(), calendar);
-    let end = span.end.unwrap_or(span.start);
-    months.entry(span.start).or_insert_with(|| Changed { end, added: vec![], taken: vec![] })
 }

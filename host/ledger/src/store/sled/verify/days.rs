@@ -106,8 +106,8 @@ fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, 
     let (as_of, mut quarters) = store.rows.day(subject, day)?.unwrap_or_default();
     let memory = store.memory.read();
     for overlay in memory.overlays().filter(|overlay| overlay.last().block > as_of) {
-        for (_, used) in overlay.days(subject, day..=day) {
-            used.apply(&mut quarters)?;
+        for (quarter, used) in overlay.uses(subject, &Quarter::all_of_day(day)) {
+            used.apply(quarters.entry(quarter).or_default())?;
         }
     }
     Ok(quarters)
