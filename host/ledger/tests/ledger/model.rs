@@ -332,6 +332,12 @@ impl World {
                 let [(expected, _), _] = model.in_window(&subject(path), window);
                 assert_eq!(tokens(&usage), expected, "{path}, {window}");
             }
+            for (month, expected) in model.months(&subject(path)) {
+                let period = Period::Of(month.clone());
+                let usage = used(ledger, &model.plans, path, period, model.now).await;
+                let calls = usage.table.cells().iter().map(|cell| cell.totals.events).sum::<u64>();
+                assert_eq!((tokens(&usage), calls), expected, "{path}, {month}");
+            }
         }
         for path in PATHS {
             let level = subject(path);

@@ -34,7 +34,7 @@ use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use self::closing::Closing;
-use self::overlay::{EventName, Overlay, Quarter, Quarters};
+use self::overlay::{EventName, Overlay, Quarter};
 pub use self::quiet::damage;
 pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::Rows;
@@ -114,7 +114,7 @@ impl SledStore {
                 memory.current.mark(unit.turn.mark(), unit.at, *id);
                 if let Some(fact) = unit.change.fact() {
                     let levels = fact.subject().levels();
-                    levels.for_each(|subject| memory.current.add_to_day(subject, &fact));
+                    levels.for_each(|subject| memory.current.add_use(subject, &fact));
                 }
             }
         }
@@ -190,32 +190,36 @@ impl Store for SledStore {
     }
 
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
-        let (first, end) = (Quarter::of(span.start), span.end.map(Quarter::of));
-        let within = |quarter: Quarter| quarter >= first && end.is_none_or(|end| quarter < end);
-        let (mut added, mut taken) = (Table::default(), Table::default());
-        let add = |table: &mut Table, quarters: &Quarters| {
-            let mut quarters = quarters.iter().filter(|(quarter, _)| within(**quarter));
-            quarters.try_for_each(|(_, used)| table.add_all(used))
-        };
+        let quarters = Quarter::all_of(span);
+        let (mut sum, mut taken) = (Table::default(), Table::default());
         // The lock keeps what is being condensed from being forgotten, and so from being missed;
-        // a day's row tells whether it is in there already.
+        // a row tells whether it is in there already.
         let memory = self.memory.read();
+        let month = self.rows.month(subject, span)?;
         let mut as_of_day = BTreeMap::new();
-        for day in self.rows.days(subject, first.day(), end.map(Quarter::last_day_before)) {
-            let (day, as_of, quarters) = day?;
-            as_of_day.insert(day, as_of);
-            add(&mut added, &quarters)?;
+        let as_of_month = month.as_ref().map(|month| month.as_of);
+        if let Some(month) = month {
+            sum = month.table;
+        } else {
+            let (first, last) = (quarters.start.day(), quarters.end.last_day_before());
+            for day in self.rows.days(subject, first, last) {
+                let (day, as_of, used) = day?;
+                as_of_day.insert(day, as_of);
+                let mut within = used.iter().filter(|(quarter, _)| quarters.contains(quarter));
+                within.try_for_each(|(_, used)| sum.add_all(used))?;
+            }
         }
         for overlay in memory.overlays() {
-            for (day, used) in overlay.days(subject) {
-                if as_of_day.get(&day).is_none_or(|as_of| *as_of < overlay.last().block) {
-                    add(&mut added, &used.added)?;
-                    add(&mut taken, &used.taken)?;
+            for (quarter, used) in overlay.uses(subject, &quarters) {
+                let as_of = as_of_month.or_else(|| as_of_day.get(&quarter.day()).copied());
+                if as_of.is_none_or(|as_of| as_of < overlay.last().block) {
+                    sum.add_all(&used.added)?;
+                    used.taken.iter().try_for_each(|used| taken.add_all(used))?;
                 }
             }
         }
-        added.take_all(&taken)?;
-        Ok(added)
+        sum.take_all(&taken)?;
+        Ok(sum)
     }
 
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError> {

@@ -9,9 +9,11 @@ mod billing;
 mod days;
 mod difference;
 mod journal;
+mod months;
 mod names;
 mod refusals;
 mod reservations;
+mod scales;
 mod sliding;
 
 pub use self::difference::Difference;
@@ -25,6 +27,7 @@ use billing::Billing;
 use days::Days;
 use difference::Differences;
 use journal::Journal;
+use months::Months;
 use names::Names;
 use reservations::Reservations;
 
@@ -55,6 +58,7 @@ impl SledStore {
         let mut journal = Journal::default();
         let mut accounts = Accounts::new(self.last_instant());
         let mut days = Days::default();
+        let mut months = Months::new(self, &mut differences);
         let mut billing = Billing::default();
         let mut reservations = Reservations::new(may_lack.reservations_before);
         let mut names = Names::new(may_lack.keys_before);
@@ -68,6 +72,7 @@ impl SledStore {
                 journal.add(&entry);
                 accounts.add(self, &entry, &mut differences);
                 days.add(&entry);
+                months.add(&entry);
                 billing.add(self, &entry, &mut differences);
                 reservations.add(self, id, &entry, &mut differences);
                 names.add(self, id, &entry, &mut differences);
@@ -78,6 +83,7 @@ impl SledStore {
         journal.compare(self, &mut differences);
         let accounts = accounts.compare(self, &mut differences);
         days.compare(self, &mut differences);
+        months.compare(self, &mut differences);
         billing.compare(self, &mut differences);
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);

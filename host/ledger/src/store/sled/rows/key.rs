@@ -49,6 +49,11 @@ impl Key {
         Self::new(b'D', &[subject.as_str().as_bytes(), &[0], &in_order(day)])
     }
 
+    /// A month of a level's calendar, by its beginning.
+    pub fn month(subject: &SubjectId, start: Timestamp) -> Self {
+        Self::new(b'S', &[subject.as_str().as_bytes(), &[0], &in_order(start.micros())])
+    }
+
     /// The corrections of an event.
     pub fn corrections(event: EventId) -> Self {
         Self::new(b'K', &[&event.block.to_be_bytes(), &event.index.to_be_bytes()])
