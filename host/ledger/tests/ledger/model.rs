@@ -98,7 +98,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (any::<usize>(), 0..SLIDING_SECONDS.len(), any::<bool>())
             .prop_map(|(which, window, left)| Step::PassTo { which, window, left }),
         2 => path.prop_map(|path| Step::Look { path }),
-        1 => Just(Step::Condense),
+        3 => Just(Step::Condense),
         1 => Just(Step::Restart),
         1 => Just(Step::Restore),
     ]
