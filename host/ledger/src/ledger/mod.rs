@@ -151,6 +151,11 @@ impl<S: Store> Ledger<S> {
         Backup::new(self.store.clone())
     }
 
+    /// The store beneath: what others keep in it lies on its shelf.
+    pub fn store(&self) -> &Arc<S> {
+        &self.store
+    }
+
     /// Work by the clock, to be called every second or so. Without plans, as before any are
     /// known, no billing period is closed. Blocks.
     pub fn tick(&self, plans: Option<&PlanBook>, clock: Timestamp) -> Result<(), LedgerError> {

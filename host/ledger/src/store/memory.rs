@@ -32,6 +32,7 @@ struct State {
     refusals: Vec<(RefusalId, Arc<Refusal>)>,
     refused: usize,
     refusal_counts: HashMap<SubjectId, BTreeMap<PeriodId, RefusalCounts>>,
+    shelf: BTreeMap<String, Vec<u8>>,
 }
 
 impl State {
@@ -238,6 +239,20 @@ impl Store for MemoryStore {
             (mark.once.key == *key && *at >= since).then_some(Marked { mark, at: *at, unit })
         });
         Ok(marked.collect())
+    }
+
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.lock().shelf.entry(name.to_owned()).or_insert_with(|| bytes.to_vec());
+        Ok(())
+    }
+
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.lock().shelf.get(name).cloned())
+    }
+
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.0.lock();
+        Ok(state.shelf.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
     fn last_instant(&self) -> Timestamp {

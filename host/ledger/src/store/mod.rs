@@ -311,6 +311,17 @@ pub trait Store: Send + Sync + 'static {
     /// The units of requests under a key, those decided at `since` or later.
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError>;
 
+    /// Keeps bytes under a name, for whoever works with the ledger, and returns once they are on
+    /// disk: all of them or nothing. What is kept stays for ever, and the first under a name is
+    /// the one that stays. May block, and nothing that is committed waits for it long.
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// What is kept under a name.
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The names under which something is kept that begin so, in their order.
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+
     /// The latest instant at which anything committed was decided.
     fn last_instant(&self) -> Timestamp;
 

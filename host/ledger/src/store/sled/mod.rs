@@ -364,6 +364,18 @@ impl Store for SledStore {
         Ok(found.into_values().filter(|marked| marked.at >= since).collect())
     }
 
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.rows.shelve(name, bytes).inspect_err(|_| self.closing.fail())
+    }
+
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rows.shelved(name)
+    }
+
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.rows.shelf(prefix)
+    }
+
     fn last_instant(&self) -> Timestamp {
         self.memory.read().last_instant
     }

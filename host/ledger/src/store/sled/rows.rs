@@ -9,6 +9,7 @@ mod inventory;
 mod key;
 mod names;
 mod refusals;
+mod shelf;
 mod writer;
 
 use std::fs::File;

@@ -65,6 +65,11 @@ impl Key {
         Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
     }
 
+    /// What is kept under a name, piece by piece. Names contain no zero.
+    pub fn shelved(name: &str, piece: u32) -> Self {
+        Self::new(b'S', &[name.as_bytes(), &[0], &piece.to_be_bytes()])
+    }
+
     /// A reservation that has not ended, found from its root.
     pub fn open(id: ReservationId) -> Self {
         Self::new(b'O', &[&id.root_part(), &id.bytes()])
