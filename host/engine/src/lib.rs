@@ -10,6 +10,7 @@
 //! `alerter`, and in the set itself what concerns prices.
 
 mod alerter;
+mod archive;
 mod assembly;
 mod bad_output;
 mod bindings;
@@ -17,9 +18,11 @@ mod candidate;
 mod component;
 mod decimal;
 mod digest;
+mod document;
 mod fault;
 mod folder;
 mod guest_state;
+mod history;
 mod instance;
 mod judge;
 mod kinds;
@@ -28,12 +31,14 @@ mod logging;
 mod manifest;
 mod notes;
 mod options;
+mod orders;
 mod plugin;
 mod policies;
 mod policy;
 mod refusal;
 mod runtime;
 mod set;
+mod source;
 mod stats;
 mod status;
 mod wasi;
@@ -45,13 +50,16 @@ use std::sync::Arc;
 use tollgate_domain::Timestamp;
 
 pub use alerter::Alerter;
+pub use archive::{Archive, ArchiveError, MemoryArchive};
 pub use component::{ComponentError, component_from_module};
+pub use document::Document;
+pub use history::Cause;
 pub use judge::Judge;
 pub use kinds::{Kind, Recommendation, Rejected};
 pub use options::Options;
-pub use policies::{OpenError, Policies};
+pub use policies::{LayError, OpenError, Policies, RollbackError};
 pub use set::PolicySet;
-pub use status::{PolicyInfo, PolicyStatus, Rejection};
+pub use status::{PolicyInfo, PolicyStatus, Rejection, RevisionInfo, RevisionMember};
 pub use watch::{FolderWatch, WatchError};
 
 /// What time it is. The engine has no clock of its own.

@@ -10,7 +10,9 @@ use toml_edit::Document;
 
 use crate::Kind;
 use crate::digest::Digest;
+use crate::document;
 use crate::limits::Limits;
+use crate::source::MadeOf;
 pub(crate) use applies_to::AppliesTo;
 use reader::{Field, Reader};
 
@@ -45,8 +47,11 @@ pub(crate) struct Manifest {
     pub priority: i64,
     pub limits: Limits,
     pub applies_to: AppliesTo,
-    /// The `[config]` table as JSON, each number in the digits that the operator wrote.
+    /// The `[config]` table as JSON, each number in the digits that the operator wrote, with the
+    /// documents laid over it.
     pub config: String,
+    /// What it was read from, and the documents.
+    pub made_of: MadeOf,
     source: Document<String>,
 }
 
@@ -89,8 +94,21 @@ impl Manifest {
             limits,
             applies_to,
             config,
+            made_of: MadeOf::default(),
             source,
         })
+    }
+
+    /// Lays documents over a manifest that has none yet. What it is called by changes with them.
+    pub fn with_documents(self, documents: Vec<document::Document>) -> Result<Self, String> {
+        if documents.is_empty() {
+            return Ok(self);
+        }
+        let config = document::lay(&self.config, &documents)?;
+        let text = serde_json::to_vec(&documents).map_err(|error| error.to_string())?;
+        let digest = Digest::of(&[self.digest.as_bytes(), &text].concat());
+        let made_of = MadeOf { documents, ..self.made_of };
+        Ok(Self { digest, config, made_of, ..self })
     }
 
     /// Says where in the file the plugin found a problem with its configuration. `pointer` is a

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tollgate_domain::Timestamp;
 
 use crate::Kind;
+use crate::history::{Cause, HistoryStep, Member};
 use crate::policy::Card;
 
 /// What is active, and what is not and why.
@@ -25,7 +26,7 @@ pub struct PolicyInfo {
     pub kind: Kind,
     /// SHA-256 of the `.wasm`, in hexadecimal.
     pub plugin_digest: String,
-    /// SHA-256 of the manifest, in hexadecimal.
+    /// SHA-256 of the manifest and of the documents laid over it, in hexadecimal.
     pub config_digest: String,
     /// The version of the interface that the plugin was built against.
     pub api_version: String,
@@ -53,6 +54,54 @@ pub struct Rejection {
     pub reason: String,
     /// When it was first refused for this reason.
     pub seen_at: Timestamp,
+}
+
+/// A step of the history: what became active, when and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionInfo {
+    pub revision: String,
+    pub activated_at: Timestamp,
+    /// `folder`, `rollback`, `document` or `faults`.
+    pub cause: Cause,
+    /// What there is to say beyond the cause.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    pub active: bool,
+    /// Policies whose files in the folder were held back then.
+    pub held: Vec<String>,
+    pub policies: Vec<RevisionMember>,
+}
+
+/// A policy as it was in a revision.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionMember {
+    pub name: String,
+    pub kind: String,
+    pub plugin_digest: String,
+    pub config_digest: String,
+    /// How many documents were laid over it.
+    pub documents: usize,
+}
+
+impl RevisionInfo {
+    pub(crate) fn new(step: HistoryStep, members: &[Member], active: bool) -> Self {
+        let policies = members.iter().map(|member| RevisionMember {
+            name: member.name.clone(),
+            kind: member.kind.clone(),
+            plugin_digest: member.plugin_digest.to_string(),
+            config_digest: member.config_digest.to_string(),
+            documents: member.documents.len(),
+        });
+        Self {
+            revision: step.revision,
+            activated_at: step.at,
+            cause: step.cause,
+            reason: step.reason,
+            active,
+            held: step.orders.holds.into_keys().collect(),
+            policies: policies.collect(),
+        }
+    }
 }
 
 impl PolicyInfo {

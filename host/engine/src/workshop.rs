@@ -6,12 +6,12 @@ use std::sync::{Arc, Weak};
 use crate::assembly::Candidates;
 use crate::candidate::AnyPolicy;
 use crate::digest::Digest;
-use crate::folder::{Files, Source};
 use crate::manifest::Manifest;
 use crate::options::Options;
 use crate::plugin::Plugin;
 use crate::refusal::{Refused, Step};
 use crate::runtime::Runtime;
+use crate::source::{Files, Source};
 
 #[derive(Default)]
 pub(crate) struct Workshop {
@@ -37,28 +37,33 @@ impl Workshop {
         runtime: &Runtime,
         options: &Options,
     ) -> Candidates {
-        let mut seen = std::mem::take(&mut self.seen);
         let mut candidates = Candidates::new();
-        for Source { name, files } in sources {
-            let outcome = match files {
-                Err(refused) => Err(refused),
-                Ok(files) => {
-                    let digests = (files.manifest.digest, files.plugin_digest);
-                    let known = active_with(active, &name, digests)
-                        .or_else(|| seen.remove(&name).filter(|seen| seen.is(digests)));
-                    let seen = known.unwrap_or_else(|| Seen {
-                        digests,
-                        outcome: self.build(files, runtime, options),
-                    });
-                    let outcome = seen.outcome.clone();
-                    self.seen.insert(name.clone(), seen);
-                    outcome
-                }
-            };
-            candidates.insert(name, outcome);
+        for source in sources {
+            let name = source.name.clone();
+            candidates.insert(name, self.candidate(source, active, runtime, options));
         }
+        self.seen.retain(|name, _| candidates.contains_key(name));
         self.plugins.retain(|_, plugin| plugin.strong_count() > 0);
         candidates
+    }
+
+    /// What one source comes to.
+    pub fn candidate(
+        &mut self,
+        Source { name, files, .. }: Source,
+        active: &[AnyPolicy],
+        runtime: &Runtime,
+        options: &Options,
+    ) -> Result<AnyPolicy, Refused> {
+        let files = files?;
+        let digests = (files.manifest.digest, files.plugin_digest);
+        let known = active_with(active, &name, digests)
+            .or_else(|| self.seen.remove(&name).filter(|seen| seen.is(digests)));
+        let seen =
+            known.unwrap_or_else(|| Seen { digests, outcome: self.build(files, runtime, options) });
+        let outcome = seen.outcome.clone();
+        self.seen.insert(name, seen);
+        outcome
     }
 
     fn build(

@@ -3,6 +3,8 @@
 //! - `calls`: what the shipped policies answer;
 //! - `candidates`: what is refused, at which step and in which words;
 //! - `faults`: what a hostile policy can do, which is nothing;
+//! - `documents`: what is laid over a policy at runtime;
+//! - `history`: what was active is kept, and can be active again;
 //! - `reload`: how one set follows another;
 //! - `watching`: how soon a change is seen.
 
@@ -15,7 +17,9 @@
 
 mod calls;
 mod candidates;
+mod documents;
 mod faults;
+mod history;
 mod reload;
 mod support;
 mod watching;

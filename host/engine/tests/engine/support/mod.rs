@@ -11,7 +11,7 @@ use tollgate_domain::{
     Calendar, Call, LevelState, Metadata, Opinion, PlanBook, QuotaState, Snapshot, Status,
     Timestamp, Usage,
 };
-use tollgate_engine::{Options, Policies, PolicyInfo, PolicySet, Rejection};
+use tollgate_engine::{MemoryArchive, Options, Policies, PolicyInfo, PolicySet, Rejection};
 
 /// 2026-08-01T12:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
@@ -71,6 +71,12 @@ impl Folder {
         let text = self.read(file).unwrap();
         assert!(text.contains(from), "{file} has no {from}");
         self.write(file, text.replacen(from, to, 1));
+    }
+
+    /// Opens it as a service does that was there before.
+    pub fn resume(&self, archive: &Arc<MemoryArchive>) -> Arc<Policies> {
+        let options = Options::new(self.path());
+        Policies::resume(options, Arc::new(|| NOW), archive.clone()).unwrap()
     }
 
     pub fn open(&self) -> Arc<Policies> {
