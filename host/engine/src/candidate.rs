@@ -95,7 +95,12 @@ fn impure() -> Refused {
 
 impl From<StartError> for Refused {
     fn from(error: StartError) -> Self {
-        let of_the_host = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
-        Self { passing: of_the_host, ..Self::new(Step::Probed, error) }
+        let passing = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
+        let refused = Self::new(Step::Probed, &error);
+        let problems = match error {
+            StartError::Config { problems, .. } => problems,
+            StartError::Fault { .. } | StartError::UnknownNeed(_) => Vec::new(),
+        };
+        Self { passing, problems, ..refused }
     }
 }

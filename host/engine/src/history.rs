@@ -87,12 +87,6 @@ impl Member {
     pub fn fingerprint(&self) -> Digest {
         source::fingerprint(&self.parts)
     }
-
-    /// Whether the two are the same bytes and documents under the same name.
-    pub fn is(&self, other: &Self) -> bool {
-        (&self.name, self.plugin_digest, self.config_digest)
-            == (&other.name, other.plugin_digest, other.config_digest)
-    }
 }
 
 impl History {

@@ -12,6 +12,7 @@ use crate::kinds::{Needs, PolicyKind};
 use crate::limits::{FUEL_PER_INPUT_BYTE, Limits};
 use crate::manifest::{Manifest, ManifestError};
 use crate::plugin::Plugin;
+use crate::refusal::ConfigProblem;
 use crate::runtime::deadline_epochs;
 
 /// Setting up is bounded by its fuel; this only ends what fuel does not see.
@@ -43,8 +44,9 @@ pub(crate) enum StartError {
     Fault { fault: Fault, stage: &'static str },
     #[error("needs `{0}`, which this host does not know for this kind of policy")]
     UnknownNeed(String),
-    #[error("{}", lines(.0))]
-    Config(Vec<ManifestError>),
+    /// As the plugin says it, and where that stands in the manifest.
+    #[error("{}", lines(shown))]
+    Config { problems: Vec<ConfigProblem>, shown: Vec<ManifestError> },
 }
 
 impl<K: PolicyKind> Blueprint<K> {
@@ -87,7 +89,10 @@ impl<K: PolicyKind> Blueprint<K> {
 
     fn config_error(&self, problems: Vec<lifecycle::Problem>) -> StartError {
         let place = |p: &lifecycle::Problem| self.manifest.config_problem(&p.path, &p.message);
-        StartError::Config(problems.iter().map(place).collect())
+        let shown = problems.iter().map(place).collect();
+        let problems =
+            problems.into_iter().map(|p| ConfigProblem { pointer: p.path, message: p.message });
+        StartError::Config { problems: problems.collect(), shown }
     }
 }
 

@@ -58,6 +58,7 @@ pub use judge::Judge;
 pub use kinds::{Kind, Recommendation, Rejected};
 pub use options::Options;
 pub use policies::{LayError, OpenError, Policies, RollbackError};
+pub use refusal::ConfigProblem;
 pub use set::PolicySet;
 pub use status::{PolicyInfo, PolicyStatus, Rejection, RevisionInfo, RevisionMember};
 pub use watch::{FolderWatch, WatchError};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tollgate_domain::{
-    Call, Estimate, ExpectedCost, Extraction, Listing, PlanBook, PlanBookError, ProviderId, Quote,
-    Timestamp,
+    Call, Estimate, ExpectedCost, Extraction, Listing, PlanBook, PlanBookError, PlanId, ProviderId,
+    Quote, Timestamp,
 };
 
 use crate::alerter::Alerter;
@@ -102,6 +102,30 @@ impl PolicySet {
             policy.terms.listings.iter().filter(|line| applies.provider(Some(&line.provider)))
         });
         listings.cloned().collect()
+    }
+
+    /// The policy in whose configuration a plan belongs: the one that has it, or else the first
+    /// that has any.
+    pub fn planner(&self, plan: &PlanId) -> Option<&str> {
+        let has =
+            |policy: &&Arc<Policy<Tiers>>| policy.terms.iter().any(|(own, _)| own.id == *plan);
+        let any = |policy: &&Arc<Policy<Tiers>>| !policy.terms.is_empty();
+        let policy = self.tiers.iter().find(has).or_else(|| self.tiers.iter().find(any))?;
+        Some(&policy.card.manifest.name)
+    }
+
+    /// The policy in whose configuration a price belongs: the first of those that would be asked.
+    pub fn pricer(&self, provider: &ProviderId) -> Option<&str> {
+        let asked = |claim| {
+            let applies = |policy: &&Arc<Policy<Pricing>>| {
+                policy.terms.claim(provider) == Some(claim)
+                    && policy.card.manifest.applies_to.provider(Some(provider))
+            };
+            self.pricing.iter().find(applies)
+        };
+        let any = || self.pricing.iter().find(|policy| !policy.terms.listings.is_empty());
+        let policy = asked(Claim::Exact).or_else(|| asked(Claim::Any)).or_else(any)?;
+        Some(&policy.card.manifest.name)
     }
 
     /// Everything the tier policies need to judge one call, at hand before any lock is taken.

@@ -14,6 +14,7 @@ use tollgate_engine::{Options, Policies, PolicySet};
 use tollgate_ledger::LedgerError;
 use tollgate_ledger::store::sled::SledStore;
 
+use crate::archive::Shelf;
 use crate::clock::Clock;
 use crate::http;
 use crate::service::Service;
@@ -37,7 +38,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let clock = settings.clock_start.map_or_else(Clock::system, Clock::starting_at);
     let ledger = Arc::new(open_ledger(settings)?);
-    let policies = Policies::open(Options::new(&settings.policies), Arc::new(move || clock.now()))
+    let archive = Arc::new(Shelf(ledger.store().clone()));
+    let options = Options::new(&settings.policies);
+    let policies = Policies::resume(options, Arc::new(move || clock.now()), archive)
         .with_context(|| format!("cannot use policies in {}", settings.policies.display()))?;
     let _watch = policies.watch().context("cannot watch the policies")?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -7,7 +7,7 @@ use crate::assembly::{Assembly, Candidates, assemble};
 use crate::document::Document;
 use crate::history::{Cause, Member};
 use crate::orders::Orders;
-use crate::refusal::{Refused, Step};
+use crate::refusal::{ConfigProblem, Refused};
 
 /// Why a document is not in force.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum LayError {
     UnknownPolicy(String),
     /// The policy does not take it, or it does not go together with the others.
     #[error("{reason}")]
-    Refused { reason: String },
+    Refused { reason: String, problems: Vec<ConfigProblem> },
     #[error(transparent)]
     Archive(#[from] ArchiveError),
 }
@@ -72,12 +72,14 @@ impl Policies {
         let changed = desk.workshop.candidate(source, set.members(), &self.runtime, &self.options);
         candidates.insert(policy.to_owned(), changed);
         let Assembly { members, refused } = assemble(candidates, set.members());
-        if let Some((_, Refused { reason, .. })) = refused.into_iter().next() {
-            return Err(LayError::Refused { reason });
+        if let Some((_, Refused { reason, problems, .. })) = refused.into_iter().next() {
+            return Err(LayError::Refused { reason, problems });
         }
-        let incomplete = || Refused::new(Step::Active, "the policies would not be complete");
-        let (members, plans) =
-            members.ok_or_else(|| LayError::Refused { reason: incomplete().reason })?;
+        let incomplete = || LayError::Refused {
+            reason: "the policies would not be complete".into(),
+            problems: Vec::new(),
+        };
+        let (members, plans) = members.ok_or_else(incomplete)?;
         let (cause, parts) = (Cause::Document, Default::default());
         self.activate(desk, Proposal { members, plans, orders, parts, cause, reason })?;
         Ok(())

@@ -38,10 +38,20 @@ pub struct Head {
 /// Something that the ledger is made of.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Record<'a> {
-    Block { number: u64, block: &'a [u8] },
-    Refusals { number: u64, block: &'a [u8] },
+    Block {
+        number: u64,
+        block: &'a [u8],
+    },
+    Refusals {
+        number: u64,
+        block: &'a [u8],
+    },
     /// A piece of what was kept under a name; so many more of the same follow.
-    Shelved { name: &'a str, piece: &'a [u8], left: u32 },
+    Shelved {
+        name: &'a str,
+        piece: &'a [u8],
+        left: u32,
+    },
 }
 
 /// What a whole backup holds.

@@ -91,6 +91,14 @@ impl Store for MemoryStore {
         Ok(self.0.lock().accounts.get(subject).cloned())
     }
 
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError> {
+        let state = self.0.lock();
+        Ok(state.accounts.iter().any(|(subject, (_, account))| wanted(subject, account)))
+    }
+
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
         let beneath = |path: &SubjectPath| path.levels().any(|level| level == *subject);
         let mut table = Table::default();

@@ -240,6 +240,12 @@ pub trait Store: Send + Sync + 'static {
     /// An account and how often it was touched; `None` if never.
     fn account(&self, subject: &SubjectId) -> Result<Option<(Version, Arc<Account>)>, StoreError>;
 
+    /// Whether any account is as `wanted` says. Looks through all of them: for what operators ask.
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError>;
+
     /// What was used on a level in a span, which begins and ends on quarters of an hour (UTC).
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError>;
 

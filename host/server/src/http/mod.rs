@@ -67,6 +67,8 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/v1/refusals", get(refusals::list))
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))
+        .route("/v1/policies/revisions", get(policies::revisions))
+        .route("/v1/policies/rollback", post(policies::roll_back))
         .route("/v1/export", get(export::export))
         .route("/v1/backup", get(backup::backup))
         .nest("/api/subscription", subscription::routes())

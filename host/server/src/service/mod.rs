@@ -7,7 +7,9 @@
 mod ask;
 mod billing;
 mod correct;
+mod documents;
 mod error;
+mod policies;
 mod price;
 mod rate;
 mod record;
@@ -19,14 +21,14 @@ mod usage;
 
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
 use tollgate_domain::Timestamp;
-use tollgate_engine::{Policies, PolicySet, PolicyStatus};
+use tollgate_engine::{Policies, PolicySet};
 use tollgate_ledger::{Once, Turn};
 
 pub use ask::Answer;
 pub use billing::Billed;
 pub use correct::{Amended, CorrectionAsk};
+pub use documents::NewPrice;
 pub use error::Error;
 pub use price::PriceQuestion;
 pub use rate::{Made, Used};
@@ -58,20 +60,6 @@ impl Service {
     /// Whether calls can be decided. The ledger has recovered before there is a service.
     pub fn ready(&self) -> Result<(), Error> {
         self.policy_set().map(drop)
-    }
-
-    pub fn policy_status(&self) -> PolicyStatus {
-        self.policies.status()
-    }
-
-    /// Looks at the policies' folder now. Answers once what is there is active or refused.
-    pub async fn reload(&self) -> PolicyStatus {
-        let policies = self.policies.clone();
-        // Compiling takes its time. However it ends, the status says what is active.
-        if let Err(error) = spawn_blocking(move || policies.reload()).await {
-            tracing::error!(%error, "the reload broke down");
-        }
-        self.policies.status()
     }
 
     /// Takes the turn of a request under an idempotency key.

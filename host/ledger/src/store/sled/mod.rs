@@ -194,6 +194,25 @@ impl Store for SledStore {
         Ok(row.map(|(_, version, account)| (version, account)))
     }
 
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError> {
+        let subjects: BTreeSet<SubjectId> = {
+            let memory = self.memory.read();
+            memory.overlays().flat_map(|overlay| overlay.accounts.keys().cloned()).collect()
+        };
+        let recent = subjects.into_iter().map(Ok);
+        for subject in recent.chain(self.rows.accounts()) {
+            let subject = subject?;
+            let found = self.account(&subject)?;
+            if found.is_some_and(|(_, account)| wanted(&subject, &account)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
         let (first, end) = (Quarter::of(span.start), span.end.map(Quarter::of));
         let within = |quarter: Quarter| quarter >= first && end.is_none_or(|end| quarter < end);
