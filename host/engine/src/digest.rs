@@ -15,6 +15,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Of bytes that were hashed piece by piece.
+    pub fn from_bytes(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

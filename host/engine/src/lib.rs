@@ -15,6 +15,7 @@ mod assembly;
 mod bad_output;
 mod bindings;
 mod candidate;
+mod compiler;
 mod component;
 mod decimal;
 mod digest;
@@ -51,6 +52,7 @@ use tollgate_domain::Timestamp;
 
 pub use alerter::Alerter;
 pub use archive::{Archive, ArchiveError, MemoryArchive};
+pub use compiler::{CompileError, Compiling, compile_as_child};
 pub use component::{ComponentError, component_from_module};
 pub use document::Document;
 pub use history::Cause;

@@ -104,6 +104,11 @@ impl Policies {
         }
     }
 
+    /// How many plugins were compiled since the start, and not merely remembered.
+    pub fn compiled(&self) -> u64 {
+        self.runtime.compiler.compiled()
+    }
+
     /// What was active when, the newest first; at most so many steps. May block.
     pub fn revisions(&self, steps_max: usize) -> Result<Vec<RevisionInfo>, ArchiveError> {
         let current = self.current();

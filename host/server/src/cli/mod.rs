@@ -15,6 +15,7 @@ use std::panic::PanicHookInfo;
 
 use anyhow::Context;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tollgate_engine::compile_as_child;
 
 use crate::load::{self, LoadArgs};
 use crate::settings::{FileSettings, Place, Settings};
@@ -52,6 +53,9 @@ enum Command {
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// What the service starts for each plugin that it has not compiled before
+    #[command(hide = true)]
+    CompilePlugin,
 }
 
 /// Runs the command that the program was started with.
@@ -73,7 +77,16 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
         Command::Plugin(command) => plugin::run(command),
+        Command::CompilePlugin => compile_plugin(),
     }
+}
+
+/// Compiles what stands on the standard input; its parent reads what came of it.
+fn compile_plugin() -> anyhow::Result<()> {
+    compile_as_child(std::io::stdin().lock(), std::io::stdout().lock()).or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(error.exit_code())
+    })
 }
 
 /// Ends the process with a clear word if the panic says that the ledger's data are damaged.
