@@ -12,7 +12,7 @@ mod trusted;
 use std::ffi::OsString;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
@@ -22,6 +22,7 @@ use wasmtime::component::Component;
 use crate::digest::Digest;
 use crate::refusal::{Refused, Step};
 use cache::Cache;
+use child::Order;
 pub use child::{CompileError, compile_as_child};
 
 /// How to compile in a process of its own.
@@ -43,6 +44,8 @@ pub(crate) struct Compiler {
     /// What the child's own engine is made with.
     plugin_memory_mib_max: u64,
     compiled: AtomicU64,
+    /// Whether calls are decided, which come first.
+    nice: AtomicBool,
 }
 
 impl Compiler {
@@ -56,7 +59,17 @@ impl Compiler {
             });
             (compiling, cache.ok())
         };
-        Self { apart: apart.map(with_cache), plugin_memory_mib_max, compiled: AtomicU64::new(0) }
+        Self {
+            apart: apart.map(with_cache),
+            plugin_memory_mib_max,
+            compiled: AtomicU64::new(0),
+            nice: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on others come first.
+    pub fn be_nice(&self) {
+        self.nice.store(true, Relaxed);
     }
 
     /// How many components were really compiled.
@@ -82,14 +95,23 @@ impl Compiler {
             }
         }
         let begun = Instant::now();
-        let code = apart::compile(compiling, self.plugin_memory_mib_max, bytes)?;
+        let order = Order {
+            plugin_memory_mib_max: self.plugin_memory_mib_max,
+            seconds_max: compiling.seconds_max,
+            memory_mib_max: compiling.memory_mib_max,
+            nice: self.nice.load(Relaxed),
+        };
+        let code = apart::compile(compiling, &order, bytes)?;
+        let component = code
+            .load(engine)
+            .map_err(|error| Refused::new(Step::Compiled, format_args!("{error:#}")))?;
         self.compiled.fetch_add(1, Relaxed);
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(%digest, elapsed_ms, "compiled a plugin");
         if let Some(Err(error)) = cache.as_ref().map(|cache| cache.keep(digest, &code)) {
             tracing::warn!(%digest, %error, "compiled code cannot be kept");
         }
-        code.load(engine).map_err(|error| Refused::new(Step::Compiled, format_args!("{error:#}")))
+        Ok(component)
     }
 }
 

@@ -15,11 +15,15 @@ use crate::archive::{Archive, ArchiveError};
 use crate::candidate::AnyPolicy;
 use crate::digest::Digest;
 use crate::document::Document;
+use crate::manifest::Rollout;
 use crate::orders::Orders;
 use crate::source::{self, Part, PartId, Source};
 
 const BLOBS: &str = "policies/bytes/";
 const REVISIONS: &str = "policies/revision/";
+/// Hexadecimal.
+const REVISION_DIGITS: usize = 32;
+
 const STEPS: &str = "policies/step/";
 
 /// The archive, and how far its history goes.
@@ -70,6 +74,23 @@ pub enum Cause {
     Faults,
 }
 
+impl Record {
+    /// What tells it from every other. Names cannot contain a zero byte and digests have one
+    /// length, so that no two have the same text.
+    pub fn revision(&self) -> String {
+        let mut text = Vec::new();
+        for Member { name, config_digest, plugin_digest, .. } in &self.members {
+            text.extend_from_slice(name.as_bytes());
+            text.push(0);
+            text.extend_from_slice(config_digest.as_bytes());
+            text.extend_from_slice(plugin_digest.as_bytes());
+        }
+        let mut revision = Digest::of(&text).to_string();
+        revision.truncate(REVISION_DIGITS);
+        revision
+    }
+}
+
 impl Member {
     pub fn of(policy: &AnyPolicy) -> Self {
         let card = policy.card();
@@ -94,19 +115,22 @@ impl History {
         Self { archive, next: Mutex::new(None) }
     }
 
-    /// Keeps a revision and the step to it. `parts` are bytes that may not be kept yet. When this
-    /// returns, all of it is on disk; where it fails, the step was not made.
+    /// Keeps a revision. `parts` are bytes that may not be kept yet. When this returns, all of it
+    /// is on disk.
     pub fn keep(
         &self,
         record: &Record,
         parts: &BTreeMap<Digest, Part>,
-        step: &HistoryStep,
     ) -> Result<(), ArchiveError> {
         let ids = record.members.iter().flat_map(|member| &member.parts);
         for part in ids.filter_map(|id| parts.get(&id.digest)) {
             self.archive.keep(&format!("{BLOBS}{}", part.id.digest), &part.bytes)?;
         }
-        self.put(&format!("{REVISIONS}{}", step.revision), record)?;
+        self.put(&format!("{REVISIONS}{}", record.revision()), record)
+    }
+
+    /// Makes a step to a revision that is kept.
+    pub fn go_to(&self, step: &HistoryStep) -> Result<(), ArchiveError> {
         let mut next = self.next.lock();
         let number = match *next {
             Some(number) => number,
@@ -146,7 +170,12 @@ impl History {
                 false => Err(format!("{} is damaged in the archive", path.display())),
             }
         };
-        source::read(&member.name, &member.documents, &mut fetch)
+        let mut source = source::read(&member.name, &member.documents, &mut fetch);
+        if let Ok(files) = &mut source.files {
+            // What decides in a revision decides, whatever trial it was on when it did.
+            files.manifest.rollout = Rollout::Active;
+        }
+        source
     }
 
     fn put<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ArchiveError> {

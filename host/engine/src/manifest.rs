@@ -3,6 +3,7 @@
 mod applies_to;
 mod config_json;
 mod reader;
+mod rollout;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -15,6 +16,7 @@ use crate::limits::Limits;
 use crate::source::MadeOf;
 pub(crate) use applies_to::AppliesTo;
 use reader::{Field, Reader};
+pub(crate) use rollout::Rollout;
 
 /// What is wrong with a manifest, as an editor shows it: `standard-tiers.toml:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +48,7 @@ pub(crate) struct Manifest {
     /// Among pricing policies the higher comes first.
     pub priority: i64,
     pub limits: Limits,
+    pub rollout: Rollout,
     pub applies_to: AppliesTo,
     /// The `[config]` table as JSON, each number in the digits that the operator wrote, with the
     /// documents laid over it.
@@ -80,6 +83,7 @@ impl Manifest {
             Kind::Tier | Kind::Alert => 0,
         };
         let limits = top.optional("limits", limits)?.unwrap_or_default();
+        let rollout = Rollout::read(&mut top)?;
         let applies_to =
             top.optional("applies_to", |field| AppliesTo::read(field, kind))?.unwrap_or_default();
         let config = top.optional("config", config_json::to_json)?.unwrap_or_else(|| "{}".into());
@@ -92,6 +96,7 @@ impl Manifest {
             on_failure,
             priority,
             limits,
+            rollout,
             applies_to,
             config,
             made_of: MadeOf::default(),
@@ -202,6 +207,10 @@ mod tests {
                 "[applies_to]\nproviders = [1]",
                 "mine.toml:4: `applies_to.providers` must be a list of strings",
             ),
+            ("stage = \"beta\"", "mine.toml:3: `stage` must be \"shadow\" or \"canary\""),
+            ("stage = \"canary\"", "mine.toml:1: `percent` is missing"),
+            ("stage = \"canary\"\npercent = 101", "mine.toml:4: `percent` must be at most 100"),
+            ("stage = \"shadow\"\npercent = 1", "mine.toml:4: unknown key `percent`"),
             ("[config]\nx = nan", "mine.toml:4: `nan` is not a decimal number"),
         ] {
             assert_eq!(with(rest), error);

@@ -16,7 +16,21 @@ pub(crate) struct Orders {
     /// By the name of the policy.
     pub holds: BTreeMap<String, Hold>,
     pub documents: Vec<Document>,
+    /// The latest ones last.
+    pub quarantined: Vec<Quarantined>,
 }
+
+/// A version that turned out to be bad: its bytes are not taken again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Quarantined {
+    pub policy: String,
+    pub plugin_digest: Digest,
+    pub config_digest: Digest,
+    pub reason: String,
+}
+
+/// More are not remembered.
+const QUARANTINED_MAX: usize = 100;
 
 /// What lies in the folder under a name is not taken until its bytes change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +49,34 @@ impl Orders {
             hold.fingerprint == found.map(|source| source.fingerprint)
         });
         sources.retain(|source| !self.holds.contains_key(&source.name));
-        let refused = self
-            .holds
-            .iter()
-            .map(|(name, hold)| (name.clone(), Refused::new(Step::Active, &hold.reason)));
-        refused.collect()
+        let held = self.holds.iter().map(|(name, hold)| (name.clone(), hold.reason.clone()));
+        let mut refused: Vec<_> = held.collect();
+        sources.retain(|Source { name, files, .. }| {
+            let Ok(files) = files else { return true };
+            let digests = (files.plugin_digest, files.manifest.digest);
+            let bad = self.quarantined(name, digests);
+            refused.extend(bad.map(|reason| {
+                (name.clone(), format!("in quarantine until its bytes change: {reason}"))
+            }));
+            bad.is_none()
+        });
+        let refused = refused.into_iter();
+        refused.map(|(name, reason)| (name, Refused::new(Step::Active, reason))).collect()
+    }
+
+    /// Why a version is in quarantine, if it is: the plugin's digest, and the configuration's.
+    pub fn quarantined(&self, policy: &str, digests: (Digest, Digest)) -> Option<&str> {
+        let is = |bad: &&Quarantined| {
+            bad.policy == policy && (bad.plugin_digest, bad.config_digest) == digests
+        };
+        self.quarantined.iter().find(is).map(|bad| bad.reason.as_str())
+    }
+
+    pub fn quarantine(&mut self, bad: Quarantined) {
+        if self.quarantined.len() >= QUARANTINED_MAX {
+            self.quarantined.remove(0);
+        }
+        self.quarantined.push(bad);
     }
 
     /// Those of one policy.

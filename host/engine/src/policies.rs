@@ -3,22 +3,28 @@
 mod activation;
 mod documents;
 mod rollback;
+mod withdraw;
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use crate::archive::{Archive, ArchiveError, MemoryArchive};
 use crate::candidate::AnyPolicy;
+use crate::comparison::ShadowInfo;
 use crate::history::{History, Member};
+use crate::metrics::{EngineMetrics, PolicyMetrics};
 use crate::options::Options;
 use crate::orders::Orders;
+use crate::overseer::{self, KeptInput, Overseer};
 use crate::refusal::Refused;
 use crate::runtime::Runtime;
 use crate::set::PolicySet;
 use crate::status::{PolicyStatus, Rejection, RevisionInfo};
-use crate::workshop::Workshop;
+use crate::workshop::{Works, Workshop};
 use crate::{Now, notes};
 
 pub use documents::LayError;
@@ -26,14 +32,20 @@ pub use rollback::RollbackError;
 
 /// The folder of policies and the set of them that is active.
 pub struct Policies {
-    pub(crate) options: Options,
-    now: Now,
-    runtime: Runtime,
+    works: Works,
     history: History,
     current: ArcSwapOption<PolicySet>,
     rejected: ArcSwap<Vec<Rejection>>,
+    counts: Counts,
     /// Whoever changes what is active holds this: two changes at once would undo each other.
     desk: Mutex<Desk>,
+}
+
+#[derive(Default)]
+struct Counts {
+    looks: AtomicU64,
+    activations: AtomicU64,
+    refusals: AtomicU64,
 }
 
 /// What it takes to change what is active.
@@ -50,7 +62,7 @@ struct Desk {
 pub enum OpenError {
     #[error("cannot set up wasmtime: {0}")]
     Wasmtime(String),
-    #[error("cannot start the thread that keeps deadlines")]
+    #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
 }
 
@@ -74,18 +86,19 @@ impl Policies {
         now: Now,
         archive: Arc<dyn Archive>,
     ) -> Result<Arc<Self>, OpenError> {
-        let policies = Self {
-            runtime: Runtime::new(&options)?,
-            options,
-            now,
+        let (overseer, jobs) = Overseer::new(now);
+        let policies = Arc::new(Self {
+            works: Works { runtime: Runtime::new(&options)?, options, overseer },
+            counts: Counts::default(),
             history: History::in_archive(archive),
             current: ArcSwapOption::empty(),
             rejected: ArcSwap::default(),
             desk: Mutex::default(),
-        };
+        });
+        overseer::start(Arc::downgrade(&policies), jobs).map_err(OpenError::Thread)?;
         policies.go_on();
         policies.reload();
-        Ok(Arc::new(policies))
+        Ok(policies)
     }
 
     /// The active set; `None` until a complete one was found. Waits for nobody.
@@ -104,9 +117,42 @@ impl Policies {
         }
     }
 
-    /// How many plugins were compiled since the start, and not merely remembered.
-    pub fn compiled(&self) -> u64 {
-        self.runtime.compiler.compiled()
+    /// How the candidate compares that runs beside a policy, if there is one.
+    pub fn shadow(&self, policy: &str) -> Option<ShadowInfo> {
+        let set = self.current()?;
+        let candidate = set.candidates().iter().find(|candidate| candidate.name() == policy)?;
+        ShadowInfo::new(candidate.card())
+    }
+
+    /// The inputs on which a policy failed last, in any version since the start, the newest first.
+    pub fn kept_inputs(&self, policy: &str) -> Vec<KeptInput> {
+        self.works.overseer.inputs(policy)
+    }
+
+    /// Counts of every policy that is active or a candidate.
+    pub fn policy_metrics(&self) -> Vec<PolicyMetrics> {
+        let Some(set) = self.current() else { return Vec::new() };
+        set.members().iter().chain(set.candidates()).map(PolicyMetrics::new).collect()
+    }
+
+    /// Counts of the engine itself.
+    pub fn engine_metrics(&self) -> EngineMetrics {
+        let Counts { looks, activations, refusals } = &self.counts;
+        EngineMetrics {
+            looks: looks.load(Relaxed),
+            activations: activations.load(Relaxed),
+            refusals: refusals.load(Relaxed),
+            compiled: self.works.runtime.compiler.compiled(),
+            passed_over: self.works.overseer.passed_over(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.works.options.folder
+    }
+
+    pub(crate) fn works(&self) -> &Works {
+        &self.works
     }
 
     /// What was active when, the newest first; at most so many steps. May block.
@@ -133,12 +179,13 @@ impl Policies {
             if let Some(old) = known.iter().find(same) {
                 return old.clone();
             }
+            self.counts.refusals.fetch_add(1, Relaxed);
             tracing::warn!(policy = name, step, "a policy was refused: {reason}");
-            Rejection { name, step, reason, seen_at: (self.now)() }
+            Rejection { name, step, reason, seen_at: self.works.overseer.now() }
         });
         let reported: Vec<_> = reported.collect();
         // Whoever reads the status finds the notes in place.
-        notes::update(&self.options.folder, &reported);
+        notes::update(&self.works.options.folder, &reported);
         self.rejected.store(Arc::new(reported));
     }
 }

@@ -24,12 +24,15 @@ pub struct PolicyStatus {
 pub struct PolicyInfo {
     pub name: String,
     pub kind: Kind,
+    /// Of the policy: what logs and metrics call this version of it.
+    pub revision: String,
     /// SHA-256 of the `.wasm`, in hexadecimal.
     pub plugin_digest: String,
     /// SHA-256 of the manifest and of the documents laid over it, in hexadecimal.
     pub config_digest: String,
     /// The version of the interface that the plugin was built against.
     pub api_version: String,
+    /// `active`, `shadow` or `canary`.
     pub state: &'static str,
     /// Since when this very version of the policy is active.
     pub activated_at: Option<Timestamp>,
@@ -110,10 +113,11 @@ impl PolicyInfo {
         Self {
             name: card.manifest.name.clone(),
             kind: card.manifest.kind,
+            revision: card.revision(),
             plugin_digest: card.plugin.digest.to_string(),
             config_digest: card.manifest.digest.to_string(),
             api_version: card.plugin.api_version.clone(),
-            state: "active",
+            state: card.manifest.rollout.as_str(),
             activated_at: card.activated_at.get().copied(),
             calls: card.stats.calls(),
             faults: faults_by_kind.values().sum(),

@@ -97,7 +97,7 @@ impl Look {
     /// Watches what the folder's path leads to now: the folder may have been replaced, or have
     /// been missing before. Before it is read, so that no change falls in between.
     fn attach(&mut self) {
-        let folder = &self.policies.options.folder;
+        let folder = self.policies.folder();
         let _ = self.watcher.unwatch(folder);
         if let Err(error) = self.watcher.watch(folder, RecursiveMode::NonRecursive) {
             tracing::warn!(%error, "the folder of policies is only looked at every {RESCAN:?}");

@@ -44,7 +44,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let ledger = Arc::new(open_ledger(settings)?);
     let archive = Arc::new(Shelf(ledger.store().clone()));
     let compiling = Some(compiling(settings)?);
-    let options = Options { compiling, ..Options::new(&settings.policies) };
+    let log_context = http::request_id;
+    let options = Options { compiling, log_context, ..Options::new(&settings.policies) };
     let policies = Policies::resume(options, Arc::new(move || clock.now()), archive)
         .with_context(|| format!("cannot use policies in {}", settings.policies.display()))?;
     let _watch = policies.watch().context("cannot watch the policies")?;

@@ -14,7 +14,7 @@ use crate::refusal::{Refused, Step};
 
 /// Processor time is what is bounded. A machine that is busy gives less of it: this is for a
 /// process that waits for something.
-const WALL_FACTOR: u64 = 8;
+const WALL_FACTOR: u64 = 4;
 
 /// More is not the machine code of a component of 32 MiB.
 const CODE_BYTES_MAX: u64 = 1 << 30;
@@ -23,14 +23,9 @@ const WORDS_BYTES_MAX: u64 = 4096;
 /// Has a component compiled, and waits for it.
 pub(super) fn compile(
     compiling: &Compiling,
-    plugin_memory_mib_max: u64,
+    order: &Order,
     component: &[u8],
 ) -> Result<MachineCode, Refused> {
-    let order = Order {
-        plugin_memory_mib_max,
-        seconds_max: compiling.seconds_max,
-        memory_mib_max: compiling.memory_mib_max,
-    };
     let passing = |why: String| Refused { passing: true, ..Refused::new(Step::Compiled, why) };
     let order = order.line().map_err(|error| passing(error.to_string()))?;
     let started = Command::new(&compiling.program)

@@ -21,6 +21,8 @@ pub(super) struct Order {
     pub plugin_memory_mib_max: u64,
     pub seconds_max: u64,
     pub memory_mib_max: u64,
+    /// Whether everybody else comes first.
+    pub nice: bool,
 }
 
 impl Order {
@@ -71,8 +73,10 @@ pub fn compile_as_child(
 }
 
 fn limit(order: &Order) -> rustix::io::Result<()> {
-    // Somebody who is nice already may not be made nicer; it is a courtesy either way.
-    let _ = nice(NICE);
+    if order.nice {
+        // Somebody who is nice already may not be made nicer; it is a courtesy either way.
+        let _ = nice(NICE);
+    }
     let bytes = order.memory_mib_max.saturating_mul(1 << 20);
     for (resource, most) in [
         (Resource::As, bytes),

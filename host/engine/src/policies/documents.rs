@@ -69,9 +69,11 @@ impl Policies {
             .iter()
             .map(|member| (member.name().to_owned(), Ok(member.clone())))
             .collect();
-        let changed = desk.workshop.candidate(source, set.members(), &self.runtime, &self.options);
+        let changed = desk.workshop.candidate(source, set.members(), &self.works);
         candidates.insert(policy.to_owned(), changed);
-        let Assembly { members, refused } = assemble(candidates, set.members());
+        let Assembly { members, refused, .. } = assemble(candidates, set.members());
+        // What runs beside is made anew from the folder, with the same documents.
+        let candidates = Vec::new();
         if let Some((_, Refused { reason, problems, .. })) = refused.into_iter().next() {
             return Err(LayError::Refused { reason, problems });
         }
@@ -81,7 +83,8 @@ impl Policies {
         };
         let (members, plans) = members.ok_or_else(incomplete)?;
         let (cause, parts) = (Cause::Document, Default::default());
-        self.activate(desk, Proposal { members, plans, orders, parts, cause, reason })?;
+        self.activate(desk, Proposal { members, plans, candidates, orders, parts, cause, reason })?;
+        self.look(desk);
         Ok(())
     }
 }

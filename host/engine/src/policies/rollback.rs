@@ -31,8 +31,8 @@ impl Policies {
         let sources = record.members.iter().map(|member| self.history.source(member)).collect();
         let current = self.current();
         let active = current.as_ref().map_or(&[][..], |set| set.members());
-        let candidates = desk.workshop.candidates(sources, active, &self.runtime, &self.options);
-        let Assembly { members, refused } = assemble(candidates, &[]);
+        let candidates = desk.workshop.candidates(sources, active, &self.works);
+        let Assembly { members, refused, .. } = assemble(candidates, &[]);
         if let Some((policy, refused)) = refused.into_iter().next() {
             let (step, reason) = (refused.step.as_str(), refused.reason);
             return Err(RollbackError::Unusable { policy, step, reason });
@@ -41,13 +41,24 @@ impl Policies {
             return Err(RollbackError::Unknown(revision.to_owned()));
         };
         let documents = record.members.iter().flat_map(|member| member.documents.clone());
-        let orders = Orders {
+        let mut orders = Orders {
             holds: self.holds(&record.members, &desk, revision),
             documents: documents.collect(),
+            quarantined: desk.orders.quarantined.clone(),
         };
+        // Whoever goes back to a version that was bad once knows why.
+        orders.quarantined.retain(|bad| {
+            let digests = (bad.plugin_digest, bad.config_digest);
+            let is = |m: &Member| (m.plugin_digest, m.config_digest) == digests;
+            !record.members.iter().any(|member| member.name == bad.policy && is(member))
+        });
+        let candidates = Vec::new();
         let reason = format!("back to {revision}");
         let (cause, parts) = (Cause::Rollback, Default::default());
-        self.activate(&mut desk, Proposal { members, plans, orders, parts, cause, reason })?;
+        self.activate(
+            &mut desk,
+            Proposal { members, plans, candidates, orders, parts, cause, reason },
+        )?;
         // What is held back now is reported, and what was refused before may not be any more.
         self.look(&mut desk);
         Ok(())
@@ -61,7 +72,7 @@ impl Policies {
         revision: &str,
     ) -> std::collections::BTreeMap<String, Hold> {
         // A folder that cannot be read holds nothing to take.
-        let sources = folder::scan(&self.options.folder, &desk.orders.documents);
+        let sources = folder::scan(self.folder(), &desk.orders.documents);
         let sources = sources.unwrap_or_default();
         let reason = format!("held back by a rollback to {revision}, until its bytes change");
         let hold = |source: Option<&Source>| Hold {

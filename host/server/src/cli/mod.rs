@@ -6,6 +6,7 @@ mod export;
 mod interrupt;
 mod new_file;
 mod plugin;
+mod policies;
 mod progress;
 mod restore;
 mod serve;
@@ -50,6 +51,8 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Add up all events anew, and name what is stored otherwise
     Verify(Place),
+    /// Show what decides in a running service: its policies, and what was refused
+    Policies(policies::PoliciesArgs),
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -76,6 +79,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Restore(first) => restore::run(settings("restore", &first.place)?.0).await,
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
+        Command::Policies(args) => policies::run(args).await,
         Command::Plugin(command) => plugin::run(command),
         Command::CompilePlugin => compile_plugin(),
     }

@@ -1,8 +1,9 @@
 //! The policies in force, for operators.
 
+use axum::extract::Path;
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
-use tollgate_engine::{PolicyStatus, RevisionInfo};
+use tollgate_engine::{KeptInput, PolicyStatus, RevisionInfo, ShadowInfo};
 
 use super::App;
 use super::json::{Json, JsonBody, parse, query};
@@ -20,6 +21,11 @@ struct Which {
 #[derive(Serialize)]
 pub struct Revisions {
     revisions: Vec<RevisionInfo>,
+}
+
+#[derive(Serialize)]
+pub struct Faults {
+    faults: Vec<KeptInput>,
 }
 
 #[derive(Deserialize)]
@@ -53,4 +59,14 @@ pub async fn roll_back(
 ) -> Result<Json<PolicyStatus>, Problem> {
     let Rollback { revision } = parse(&body?.0)?;
     Ok(Json(service.roll_back(revision).await?))
+}
+
+/// How a shadow or canary compares with the active version, and on which calls they differ.
+pub async fn shadow(service: App, Path(name): Path<String>) -> Result<Json<ShadowInfo>, Problem> {
+    Ok(Json(service.shadow(&name)?))
+}
+
+/// The inputs on which a policy failed last, the newest first.
+pub async fn faults(service: App, Path(name): Path<String>) -> Json<Faults> {
+    Json(Faults { faults: service.kept_inputs(&name) })
 }

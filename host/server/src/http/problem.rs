@@ -156,6 +156,9 @@ impl From<Error> for Problem {
             Error::NoSuchPlan(_) => {
                 (StatusCode::NOT_FOUND, "unknown-plan", "There is no such plan")
             }
+            Error::NoCandidate(_) => {
+                (StatusCode::NOT_FOUND, "no-candidate", "There is nothing to compare")
+            }
             Error::PlanInUse(_) => (StatusCode::CONFLICT, "plan-in-use", "The plan is in use"),
             Error::BrokeDown(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "broke-down", "Something went wrong")

@@ -37,6 +37,8 @@ pub enum Error {
     NoSuchPlan(PlanId),
     #[error("somebody has the plan `{0}`, or would have it without another")]
     PlanInUse(PlanId),
+    #[error("no candidate runs beside a policy `{0}`")]
+    NoCandidate(String),
     #[error("no active policy sells plans")]
     NoPlanner,
     #[error("no active policy has prices")]

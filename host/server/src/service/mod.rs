@@ -21,7 +21,7 @@ mod usage;
 
 use std::sync::Arc;
 
-use tollgate_domain::Timestamp;
+use tollgate_domain::{SubjectPath, Timestamp};
 use tollgate_engine::{Policies, PolicySet};
 use tollgate_ledger::{Once, Turn};
 
@@ -30,6 +30,7 @@ pub use billing::Billed;
 pub use correct::{Amended, CorrectionAsk};
 pub use documents::NewPrice;
 pub use error::Error;
+pub use policies::Measured;
 pub use price::PriceQuestion;
 pub use rate::{Made, Used};
 pub use record::UseReport;
@@ -70,6 +71,11 @@ impl Service {
     /// A backup of everything so far. May block, as reading it may.
     pub fn backup(&self) -> Result<Backup, Error> {
         Ok(self.ledger.backup()?)
+    }
+
+    /// The set that decides for a subject.
+    fn policy_set_for(&self, subject: &SubjectPath) -> Result<Arc<PolicySet>, Error> {
+        Ok(self.policy_set()?.for_subject(subject))
     }
 
     fn policy_set(&self) -> Result<Arc<PolicySet>, Error> {

@@ -1,13 +1,48 @@
 //! What decides: which policies are in force, and which were.
 
 use tokio::task::{JoinError, spawn_blocking};
-use tollgate_engine::{Policies, PolicyStatus, RevisionInfo};
+use tollgate_engine::{
+    EngineMetrics, KeptInput, Policies, PolicyMetrics, PolicyStatus, Rejection, RevisionInfo,
+    ShadowInfo,
+};
+use tollgate_ledger::Numbers;
 
 use super::{Error, Service};
+
+/// What is measured, as it is now.
+pub struct Measured {
+    pub policies: Vec<PolicyMetrics>,
+    pub engine: EngineMetrics,
+    /// Candidates that are refused now.
+    pub refused: Vec<Rejection>,
+    pub ledger: Numbers,
+    pub ready: bool,
+}
 
 impl Service {
     pub fn policy_status(&self) -> PolicyStatus {
         self.policies.status()
+    }
+
+    /// How the candidate compares that runs beside a policy.
+    pub fn shadow(&self, policy: &str) -> Result<ShadowInfo, Error> {
+        self.policies.shadow(policy).ok_or_else(|| Error::NoCandidate(policy.to_owned()))
+    }
+
+    /// The inputs on which a policy failed last.
+    pub fn kept_inputs(&self, policy: &str) -> Vec<KeptInput> {
+        self.policies.kept_inputs(policy)
+    }
+
+    /// Everything that there is to measure of policies and ledger.
+    pub fn measured(&self) -> Measured {
+        Measured {
+            policies: self.policies.policy_metrics(),
+            engine: self.policies.engine_metrics(),
+            refused: self.policies.status().rejected,
+            ledger: self.ledger.numbers(),
+            ready: self.policies.current().is_some(),
+        }
     }
 
     /// Looks at the policies' folder now. Answers once what is there is active or refused.
