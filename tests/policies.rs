@@ -1,7 +1,13 @@
+/// What was compiled is kept, and believed only if it is what was kept.
+mod compiled;
 /// Plans and prices that are changed over HTTP.
 mod documents;
 /// Revisions that were active, and going back to them.
 mod history;
+/// `/metrics`, `tollgate policies`, and the inputs on which policies failed.
+mod seeing;
+/// Candidates that run beside the active version.
+mod shadow;
 
 use serde_json::{Value, json};
 

@@ -97,7 +97,8 @@ impl Seen {
 fn active_with(active: &[AnyPolicy], name: &str, version: Version) -> Option<Seen> {
     let same = active.iter().find(|policy| {
         let card = policy.card();
-        card.manifest.name == name && (card.manifest.digest, card.plugin.digest) == digests
+        let Manifest { digest, rollout, .. } = &*card.manifest;
+        card.manifest.name == name && (*digest, card.plugin.digest, *rollout) == version
     })?;
     Some(Seen { version, outcome: Ok(same.clone()) })
 }
