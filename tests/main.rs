@@ -28,6 +28,9 @@ mod export;
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
 mod load;
+/// What operators do with policies beyond editing files: going back, and changing plans and prices
+/// at runtime.
+mod policies;
 /// Policies change while calls are under way.
 mod reload;
 /// Quotas over the seconds that end now.

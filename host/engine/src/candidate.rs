@@ -7,10 +7,10 @@ use crate::fault::Fault;
 use crate::instance::{Blueprint, Instance, StartError};
 use crate::kinds::{Alerts, PolicyKind, Pricing, Tiers};
 use crate::manifest::Manifest;
-use crate::options::Options;
 use crate::plugin::Plugin;
 use crate::policy::{Card, Policy};
 use crate::refusal::{Refused, Step};
+use crate::workshop::Works;
 
 /// A policy of any kind.
 #[derive(Clone)]
@@ -25,12 +25,12 @@ impl AnyPolicy {
     pub fn build(
         manifest: Arc<Manifest>,
         plugin: Arc<Plugin>,
-        options: &Options,
+        works: &Works,
     ) -> Result<Self, Refused> {
         Ok(match manifest.kind {
-            Kind::Tier => Self::Tier(build(manifest, plugin, options)?),
-            Kind::Pricing => Self::Pricing(build(manifest, plugin, options)?),
-            Kind::Alert => Self::Alert(build(manifest, plugin, options)?),
+            Kind::Tier => Self::Tier(build(manifest, plugin, works)?),
+            Kind::Pricing => Self::Pricing(build(manifest, plugin, works)?),
+            Kind::Alert => Self::Alert(build(manifest, plugin, works)?),
         })
     }
 
@@ -55,16 +55,18 @@ impl AnyPolicy {
 fn build<K: PolicyKind>(
     manifest: Arc<Manifest>,
     plugin: Arc<Plugin>,
-    options: &Options,
+    works: &Works,
 ) -> Result<Arc<Policy<K>>, Refused> {
-    let blueprint = Blueprint::new(plugin.clone(), manifest.clone())
+    let (options, overseer) = (&works.options, works.overseer.clone());
+    let blueprint = Blueprint::new(plugin.clone(), manifest.clone(), options.log_context)
         .map_err(|error| Refused::new(Step::Linked, format_args!("{error:#}")))?;
     let (first, second) = (try_out(&blueprint)?, try_out(&blueprint)?);
     if first.terms != second.terms || first.answers != second.answers {
         return Err(impure());
     }
     let warm = vec![first.instance, second.instance];
-    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, first.terms, warm, options)))
+    let terms = first.terms;
+    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, terms, warm, options, overseer)))
 }
 
 /// What an instance said.
@@ -95,7 +97,12 @@ fn impure() -> Refused {
 
 impl From<StartError> for Refused {
     fn from(error: StartError) -> Self {
-        let of_the_host = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
-        Self { passing: of_the_host, ..Self::new(Step::Probed, error) }
+        let passing = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
+        let refused = Self::new(Step::Probed, &error);
+        let problems = match error {
+            StartError::Config { problems, .. } => problems,
+            StartError::Fault { .. } | StartError::UnknownNeed(_) => Vec::new(),
+        };
+        Self { passing, problems, ..refused }
     }
 }

@@ -3,31 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::digest::Digest;
-use crate::manifest::Manifest;
-use crate::refusal::{Refused, Step};
+use crate::document::Document;
+use crate::source::{self, Source};
 
-/// A manifest with a price list of thousands of models has one or two MiB.
-const MANIFEST_BYTES_MAX: u64 = 16 << 20;
-const NAME_BYTES_MAX: usize = 64;
-
-/// What stands under one name.
-pub(crate) struct Source {
-    pub name: String,
-    pub files: Result<Files, Refused>,
-}
-
-/// A manifest that makes sense, and a plugin that is not too large.
-pub(crate) struct Files {
-    pub manifest: Manifest,
-    pub plugin: Vec<u8>,
-    pub plugin_digest: Digest,
-}
-
-/// Everything in the folder that is meant to be a policy, in the order of the names. Hidden files
-/// are not: editors and orchestrators keep their own things there.
-pub(crate) fn scan(folder: &Path) -> io::Result<Vec<Source>> {
+/// Everything in the folder that is meant to be a policy, in the order of the names, with the
+/// documents laid over it. Hidden files are not: editors and orchestrators keep their own things
+/// there.
+pub(crate) fn scan(folder: &Path, documents: &[Document]) -> io::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -36,31 +20,15 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Vec<Source>> {
             continue;
         };
         if !name.starts_with('.') {
-            let files = read(folder, &path, &name);
-            sources.push(Source { name, files });
+            let mut fetch = |path: &Path, bytes_max| read_file(&folder.join(path), bytes_max);
+            sources.push(source::read(&name, documents, &mut fetch));
         }
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
 }
 
-fn read(folder: &Path, path: &Path, name: &str) -> Result<Files, Refused> {
-    let refused = |why: String| Refused::new(Step::Verified, why);
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if name.len() > NAME_BYTES_MAX || !name.bytes().all(allowed) {
-        let why = "the name may have at most 64 letters, digits and any of . _ -";
-        return Err(refused(why.into()));
-    }
-    let text = read_file(path, MANIFEST_BYTES_MAX).map_err(refused)?;
-    let text = String::from_utf8(text).map_err(|_| refused(format!("{name}.toml is not UTF-8")))?;
-    let manifest = Manifest::parse(name, text).map_err(|error| refused(error.to_string()))?;
-    let plugin = folder.join(&manifest.plugin);
-    let plugin = read_file(&plugin, manifest.limits.component_bytes()).map_err(refused)?;
-    let plugin_digest = Digest::of(&plugin);
-    Ok(Files { manifest, plugin, plugin_digest })
-}
-
-fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+fn read_file(path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {
     let file = path.file_name().map(PathBuf::from).unwrap_or_default();
     let mut bytes = Vec::new();
     File::open(path)
@@ -69,7 +37,7 @@ fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > bytes_max {
         return Err(format!("{} has more than {bytes_max} bytes", file.display()));
     }
-    Ok(bytes)
+    Ok(bytes.into())
 }
 
 fn stem(path: &Path) -> Option<String> {

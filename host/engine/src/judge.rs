@@ -1,12 +1,12 @@
 //! What all tier policies together think of a call.
 
-use std::sync::Arc;
-
 use tollgate_domain::{Call, Opinion, Refusal, Snapshot, Usd, reason};
 
-use crate::kinds::{self, Tiers};
+use crate::beside::Seat;
+use crate::kinds::Tiers;
 use crate::manifest::OnFailure;
-use crate::policy::{Handle, Policy};
+use crate::policy::Handle;
+use crate::question::Evaluate;
 
 /// The tier policies of one set, each with an instance at hand. Made before the ledger's lock is
 /// taken, so that nothing is started while others wait for it; best just before, since the
@@ -16,7 +16,7 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new(tiers: &[Arc<Policy<Tiers>>]) -> Self {
+    pub(crate) fn new(tiers: &[Seat<Tiers>]) -> Self {
         Self { tiers: tiers.iter().map(Handle::new).collect() }
     }
 
@@ -34,8 +34,7 @@ impl Judge {
             if !tier.policy().card.manifest.applies_to.decision(call, snapshot) {
                 continue;
             }
-            let answer =
-                tier.call(|instance| kinds::evaluate(instance, call, snapshot, estimated_cost));
+            let answer = tier.call(&Evaluate { call, snapshot, estimated_cost });
             let manifest = &tier.policy().card.manifest;
             let refusal = match answer {
                 Ok(verdict) => {

@@ -9,14 +9,17 @@ mod tier;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
+use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
 use crate::instance::Instance;
+use crate::policy::Policy;
 
 pub use alert::Recommendation;
 pub(crate) use alert::{Alerts, due, recommend};
@@ -93,6 +96,8 @@ pub(crate) trait PolicyKind: Sized + 'static {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest>;
+
+    fn any(policy: Arc<Policy<Self>>) -> AnyPolicy;
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault>;
 

@@ -3,6 +3,7 @@
 mod applies_to;
 mod config_json;
 mod reader;
+mod rollout;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,9 +11,12 @@ use toml_edit::Document;
 
 use crate::Kind;
 use crate::digest::Digest;
+use crate::document;
 use crate::limits::Limits;
+use crate::source::MadeOf;
 pub(crate) use applies_to::AppliesTo;
 use reader::{Field, Reader};
+pub(crate) use rollout::Rollout;
 
 /// What is wrong with a manifest, as an editor shows it: `standard-tiers.toml:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,9 +48,13 @@ pub(crate) struct Manifest {
     /// Among pricing policies the higher comes first.
     pub priority: i64,
     pub limits: Limits,
+    pub rollout: Rollout,
     pub applies_to: AppliesTo,
-    /// The `[config]` table as JSON, each number in the digits that the operator wrote.
+    /// The `[config]` table as JSON, each number in the digits that the operator wrote, with the
+    /// documents laid over it.
     pub config: String,
+    /// What it was read from, and the documents.
+    pub made_of: MadeOf,
     source: Document<String>,
 }
 
@@ -75,6 +83,7 @@ impl Manifest {
             Kind::Tier | Kind::Alert => 0,
         };
         let limits = top.optional("limits", limits)?.unwrap_or_default();
+        let rollout = Rollout::read(&mut top)?;
         let applies_to =
             top.optional("applies_to", |field| AppliesTo::read(field, kind))?.unwrap_or_default();
         let config = top.optional("config", config_json::to_json)?.unwrap_or_else(|| "{}".into());
@@ -87,10 +96,24 @@ impl Manifest {
             on_failure,
             priority,
             limits,
+            rollout,
             applies_to,
             config,
+            made_of: MadeOf::default(),
             source,
         })
+    }
+
+    /// Lays documents over a manifest that has none yet. What it is called by changes with them.
+    pub fn with_documents(self, documents: Vec<document::Document>) -> Result<Self, String> {
+        if documents.is_empty() {
+            return Ok(self);
+        }
+        let config = document::lay(&self.config, &documents)?;
+        let text = serde_json::to_vec(&documents).map_err(|error| error.to_string())?;
+        let digest = Digest::of(&[self.digest.as_bytes(), &text].concat());
+        let made_of = MadeOf { documents, ..self.made_of };
+        Ok(Self { digest, config, made_of, ..self })
     }
 
     /// Says where in the file the plugin found a problem with its configuration. `pointer` is a
@@ -184,6 +207,10 @@ mod tests {
                 "[applies_to]\nproviders = [1]",
                 "mine.toml:4: `applies_to.providers` must be a list of strings",
             ),
+            ("stage = \"beta\"", "mine.toml:3: `stage` must be \"shadow\" or \"canary\""),
+            ("stage = \"canary\"", "mine.toml:1: `percent` is missing"),
+            ("stage = \"canary\"\npercent = 101", "mine.toml:4: `percent` must be at most 100"),
+            ("stage = \"shadow\"\npercent = 1", "mine.toml:4: unknown key `percent`"),
             ("[config]\nx = nan", "mine.toml:4: `nan` is not a decimal number"),
         ] {
             assert_eq!(with(rest), error);

@@ -1,6 +1,6 @@
 //! A `.wasm` file, from bytes to something that instances can be made of.
 
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::InstancePre;
 use wit_component::DecodedWasm;
 
 use crate::Kind;
@@ -29,8 +29,7 @@ impl Plugin {
     pub fn load(runtime: &Runtime, bytes: &[u8], digest: Digest) -> Result<Self, Refused> {
         let (kind, api_version) =
             inspect(bytes).map_err(|why| Refused::new(Step::Inspected, why))?;
-        let component = Component::new(&runtime.engine, bytes)
-            .map_err(|error| Refused::new(Step::Compiled, format_args!("{error:#}")))?;
+        let component = runtime.compiler.component(&runtime.engine, bytes, digest)?;
         let pre = runtime
             .linker
             .instantiate_pre(&component)

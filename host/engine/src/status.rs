@@ -6,6 +6,7 @@ use serde::Serialize;
 use tollgate_domain::Timestamp;
 
 use crate::Kind;
+use crate::history::{Cause, HistoryStep, Member};
 use crate::policy::Card;
 
 /// What is active, and what is not and why.
@@ -23,12 +24,15 @@ pub struct PolicyStatus {
 pub struct PolicyInfo {
     pub name: String,
     pub kind: Kind,
+    /// Of the policy: what logs and metrics call this version of it.
+    pub revision: String,
     /// SHA-256 of the `.wasm`, in hexadecimal.
     pub plugin_digest: String,
-    /// SHA-256 of the manifest, in hexadecimal.
+    /// SHA-256 of the manifest and of the documents laid over it, in hexadecimal.
     pub config_digest: String,
     /// The version of the interface that the plugin was built against.
     pub api_version: String,
+    /// `active`, `shadow` or `canary`.
     pub state: &'static str,
     /// Since when this very version of the policy is active.
     pub activated_at: Option<Timestamp>,
@@ -55,16 +59,65 @@ pub struct Rejection {
     pub seen_at: Timestamp,
 }
 
+/// A step of the history: what became active, when and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionInfo {
+    pub revision: String,
+    pub activated_at: Timestamp,
+    /// `folder`, `rollback`, `document` or `faults`.
+    pub cause: Cause,
+    /// What there is to say beyond the cause.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    pub active: bool,
+    /// Policies whose files in the folder were held back then.
+    pub held: Vec<String>,
+    pub policies: Vec<RevisionMember>,
+}
+
+/// A policy as it was in a revision.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionMember {
+    pub name: String,
+    pub kind: String,
+    pub plugin_digest: String,
+    pub config_digest: String,
+    /// How many documents were laid over it.
+    pub documents: usize,
+}
+
+impl RevisionInfo {
+    pub(crate) fn new(step: HistoryStep, members: &[Member], active: bool) -> Self {
+        let policies = members.iter().map(|member| RevisionMember {
+            name: member.name.clone(),
+            kind: member.kind.clone(),
+            plugin_digest: member.plugin_digest.to_string(),
+            config_digest: member.config_digest.to_string(),
+            documents: member.documents.len(),
+        });
+        Self {
+            revision: step.revision,
+            activated_at: step.at,
+            cause: step.cause,
+            reason: step.reason,
+            active,
+            held: step.orders.holds.into_keys().collect(),
+            policies: policies.collect(),
+        }
+    }
+}
+
 impl PolicyInfo {
     pub(crate) fn new(card: &Card) -> Self {
         let faults_by_kind = card.stats.faults();
         Self {
             name: card.manifest.name.clone(),
             kind: card.manifest.kind,
+            revision: card.revision(),
             plugin_digest: card.plugin.digest.to_string(),
             config_digest: card.manifest.digest.to_string(),
             api_version: card.plugin.api_version.clone(),
-            state: "active",
+            state: card.manifest.rollout.as_str(),
             activated_at: card.activated_at.get().copied(),
             calls: card.stats.calls(),
             faults: faults_by_kind.values().sum(),

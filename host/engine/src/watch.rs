@@ -3,6 +3,7 @@
 //! What happened is never asked, only that something did: editors, `cp`, `mv` and the symlinks of
 //! Kubernetes all look different, and end in files whose content can be compared.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -45,8 +46,9 @@ impl Policies {
     pub fn watch(self: &Arc<Self>) -> Result<FolderWatch, WatchError> {
         let (signals, received) = mpsc::channel();
         let sender = signals.clone();
+        let folder = self.folder().to_owned();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| is_of_no_interest(&event)) {
+            if event.is_ok_and(|event| is_of_no_interest(&event, &folder)) {
                 return;
             }
             // Nobody listens only when the watch has ended.
@@ -97,10 +99,16 @@ impl Look {
     /// Watches what the folder's path leads to now: the folder may have been replaced, or have
     /// been missing before. Before it is read, so that no change falls in between.
     fn attach(&mut self) {
-        let folder = &self.policies.options.folder;
+        let folder = self.policies.folder();
         let _ = self.watcher.unwatch(folder);
         if let Err(error) = self.watcher.watch(folder, RecursiveMode::NonRecursive) {
             tracing::warn!(%error, "the folder of policies is only looked at every {RESCAN:?}");
+        }
+        // Where a symlink leads is said by what lies beside it.
+        if folder.is_symlink() {
+            let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let _ =
+                self.watcher.watch(beside.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive);
         }
     }
 }
@@ -117,9 +125,13 @@ fn wait_until_quiet(signals: &Receiver<Signal>) -> bool {
     true
 }
 
-/// Reading is no change, or looking would never end; nor are the notes that were left.
-fn is_of_no_interest(event: &Event) -> bool {
+/// Reading is no change, or looking would never end; nor are the notes that were left, or what
+/// happens beside the folder.
+fn is_of_no_interest(event: &Event, folder: &Path) -> bool {
     let reads = matches!(event.kind, EventKind::Access(kind)
         if kind != AccessKind::Close(AccessMode::Write));
-    reads || (!event.paths.is_empty() && event.paths.iter().all(|path| is_note(path)))
+    let elsewhere =
+        |path: &Path| path.parent() != Some(folder) && path.file_name() != folder.file_name();
+    let nothing = |path: &PathBuf| is_note(path) || elsewhere(path);
+    reads || (!event.paths.is_empty() && event.paths.iter().all(nothing))
 }

@@ -30,8 +30,8 @@ pub use correction::{Amendment, Correction, Use};
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{
-    Ask, Corrected, Counted, Ledger, LedgerError, Period, PeriodUsage, REFUSALS_KEPT, Recorded,
-    Reserved, SubscriptionChange, forgettable,
+    Ask, Corrected, Counted, Ledger, LedgerError, Numbers, Period, PeriodUsage, REFUSALS_KEPT,
+    Recorded, Reserved, SubscriptionChange, forgettable,
 };
 pub use once::{Once, Turn};
 pub use refusal::{Cause, Refusal, RefusalCounts, RefusalId};

@@ -38,10 +38,10 @@ fn the_usage_in_a_providers_answer_is_found() {
     let answer = r#"{"modelVersion":"gemini-2.5-flash",
         "usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":3,"totalTokenCount":15}}"#;
     let gemini = "gemini".parse().unwrap();
-    let found = set.extract(&gemini, "default", answer).unwrap().unwrap();
+    let found = set.extract(&gemini, "default", answer, None).unwrap().unwrap();
     assert_eq!(found.usage.get("input_tokens"), Some(12));
     assert_eq!(found.usage.get("output_tokens"), Some(3));
-    let Rejected { code, .. } = set.extract(&gemini, "default", "{}").unwrap_err();
+    let Rejected { code, .. } = set.extract(&gemini, "default", "{}", None).unwrap_err();
     assert_eq!(code, "no_usage");
 }
 

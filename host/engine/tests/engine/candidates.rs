@@ -75,6 +75,17 @@ fn a_plugin_that_is_missing_or_too_large_is_refused() {
 }
 
 #[test]
+fn a_plugin_larger_than_32_mib_is_refused_unless_its_manifest_says_otherwise() {
+    let large = with_candidate(&vec![0; (32 << 20) + 1], TIER);
+    check(&large, "verified", "mine.wasm has more than 33554432 bytes");
+}
+
+#[test]
+fn a_need_that_no_host_knows_is_named() {
+    check(&with_candidate(&guest::needy(), TIER), "probed", "needs `word`, which this host");
+}
+
+#[test]
 fn a_limit_that_this_host_does_not_have_is_refused() {
     let folder = with_candidate(&guest::hostile(), &format!("{TIER}limits.memory_mib = 4096\n"));
     check(&folder, "verified", "this host allows at most 256");

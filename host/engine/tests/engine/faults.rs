@@ -41,6 +41,33 @@ fn a_reason_that_is_no_text_is_a_bad_output() {
 }
 
 #[test]
+fn a_number_that_is_none_is_a_bad_output() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "number", "bad_output");
+}
+
+#[test]
+fn a_result_of_megabytes_is_a_bad_output() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "big", "bad_output");
+}
+
+#[test]
+fn what_a_policy_took_is_counted_under_its_name_and_revision() {
+    let (_folder, policies) = hostile("");
+    judge(&policies, "good");
+    judge(&policies, "loops");
+    let metrics = policies.policy_metrics();
+    let of = |name: &str| metrics.iter().find(|metrics| metrics.policy == name).unwrap();
+    let (bad, good) = (of("hostile"), of("grants"));
+    assert_eq!((bad.calls, good.calls), (2, 2));
+    assert!(bad.fuel >= 10_000_000 && good.fuel < 1_000_000, "{} {}", bad.fuel, good.fuel);
+    assert!(bad.memory_bytes >= 128 << 10 && bad.instances >= 1);
+    assert_eq!(bad.revision, info(&policies, "hostile").revision);
+    assert!(bad.faults.contains(&("out_of_fuel", 1)) && good.faults.iter().all(|(_, n)| *n == 0));
+}
+
+#[test]
 fn an_endless_recursion_is_a_trap() {
     let (_folder, policies) = hostile("");
     check(&policies, "endless", "trap");

@@ -57,6 +57,21 @@ pub struct Ledger<S> {
     refusals_kept: Duration,
 }
 
+/// Counts since the start, and how large things are now.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers {
+    /// Batches that were written and synced.
+    pub commits: u64,
+    /// Units in them, those that conflicted included.
+    pub units: u64,
+    /// Of all batches together.
+    pub commit_time: Duration,
+    /// In memory.
+    pub roots: u64,
+    /// In the journal.
+    pub blocks: u64,
+}
+
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -145,6 +160,24 @@ impl<S: Store> Ledger<S> {
     /// A backup of everything so far. May block.
     pub fn backup(&self) -> Result<Backup<S>, LedgerError> {
         Backup::new(self.store.clone())
+    }
+
+    /// What there is to measure.
+    pub fn numbers(&self) -> Numbers {
+        let counts = self.committer.counts();
+        let blocks = self.store.blocks();
+        Numbers {
+            commits: counts.commits.load(Ordering::Relaxed),
+            units: counts.units.load(Ordering::Relaxed),
+            commit_time: Duration::from_micros(counts.micros.load(Ordering::Relaxed)),
+            roots: self.roots.read().len() as u64,
+            blocks: blocks.end - blocks.start,
+        }
+    }
+
+    /// The store beneath: what others keep in it lies on its shelf.
+    pub fn store(&self) -> &Arc<S> {
+        &self.store
     }
 
     /// Work by the clock, to be called every second or so. Without plans, as before any are

@@ -6,6 +6,7 @@ mod export;
 mod interrupt;
 mod new_file;
 mod plugin;
+mod policies;
 mod progress;
 mod restore;
 mod serve;
@@ -15,6 +16,7 @@ use std::panic::PanicHookInfo;
 
 use anyhow::Context;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tollgate_engine::compile_as_child;
 
 use crate::load::{self, LoadArgs};
 use crate::settings::{FileSettings, Place, Settings};
@@ -49,9 +51,14 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Add up all events anew, and name what is stored otherwise
     Verify(Place),
+    /// Show what decides in a running service: its policies, and what was refused
+    Policies(policies::PoliciesArgs),
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// What the service starts for each plugin that it has not compiled before
+    #[command(hide = true)]
+    CompilePlugin,
 }
 
 /// Runs the command that the program was started with.
@@ -72,8 +79,18 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Restore(first) => restore::run(settings("restore", &first.place)?.0).await,
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
+        Command::Policies(args) => policies::run(args).await,
         Command::Plugin(command) => plugin::run(command),
+        Command::CompilePlugin => compile_plugin(),
     }
+}
+
+/// Compiles what stands on the standard input; its parent reads what came of it.
+fn compile_plugin() -> anyhow::Result<()> {
+    compile_as_child(std::io::stdin().lock(), std::io::stdout().lock()).or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(error.exit_code())
+    })
 }
 
 /// Ends the process with a clear word if the panic says that the ledger's data are damaged.

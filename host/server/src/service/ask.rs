@@ -52,13 +52,13 @@ impl Service {
 
     /// Gives back what was held, unused.
     pub async fn release(&self, id: ReservationId) -> Result<(), Error> {
-        let set = self.policy_set()?;
+        let set = self.policy_set_for(&self.reservation(id)?.call.subject)?;
         Ok(self.ledger.release(id, set.plans(), self.now()).await?)
     }
 
     /// Fills in what the caller left unstated.
     fn question(&self, mut call: Call) -> Result<Question, Error> {
-        let set = self.policy_set()?;
+        let set = self.policy_set_for(&call.subject)?;
         let now = self.now();
         let estimate = set.estimate(&call, now)?;
         let stated = std::mem::replace(&mut call.usage, estimate.usage);

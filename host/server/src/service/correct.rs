@@ -34,7 +34,7 @@ impl Service {
         if let Some(first) = self.ledger.corrected_in(&ask.turn)? {
             return Ok(first);
         }
-        let (set, now) = (self.policy_set()?, self.now());
+        let (set, now) = (self.policy_set_for(&ask.subject)?, self.now());
         loop {
             if let Some(first) =
                 self.ledger.corrected_before(&ask.subject, &ask.key, &ask.fingerprint)?

@@ -27,7 +27,7 @@ impl Service {
     pub fn quote(&self, question: PriceQuestion) -> Result<Priced, Error> {
         let set = self.policy_set()?;
         let PriceQuestion { mut call, used, at } = question;
-        let (usage, model) = found(&set, &call.provider, &used)?;
+        let (usage, model) = found(&set, &call.provider, &used, None)?;
         call.usage = usage;
         call.model = call.model.or(model);
         let quote = set.price(&call, at.unwrap_or_else(|| self.now()))?;

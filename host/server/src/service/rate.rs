@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_domain::{Call, Charge, ModelId, ProviderId, Timestamp, Usage, Usd};
+use tollgate_domain::{Call, Charge, ModelId, ProviderId, SubjectPath, Timestamp, Usage, Usd};
 use tollgate_engine::PolicySet;
 use tollgate_ledger::{Fingerprint, Report};
 
@@ -54,7 +54,7 @@ pub(super) fn rate(
     if at > now.plus(AHEAD_MAX) {
         return Err(Error::TooFarAhead);
     }
-    let (usage, model) = found(set, &call.provider, &made.used)?;
+    let (usage, model) = found(set, &call.provider, &made.used, Some(&call.subject))?;
     call.usage = usage;
     call.model = call.model.or(model);
     if made.cost.is_some() {
@@ -70,10 +70,11 @@ pub(super) fn found(
     set: &PolicySet,
     provider: &ProviderId,
     used: &Used,
+    subject: Option<&SubjectPath>,
 ) -> Result<(Usage, Option<ModelId>), Error> {
     match used {
         Used::Stated(usage) => Ok((usage.clone(), None)),
-        Used::Response { flavor, body } => match set.extract(provider, flavor, body)? {
+        Used::Response { flavor, body } => match set.extract(provider, flavor, body, subject)? {
             Some(extraction) => Ok((extraction.usage, extraction.model)),
             None => {
                 Err(Error::UnknownFlavor { provider: provider.clone(), flavor: flavor.clone() })

@@ -28,7 +28,7 @@ impl Service {
         if let Some(first) = self.ledger.recorded_before(&turn)? {
             return Ok(first);
         }
-        let (set, now) = (self.policy_set()?, self.now());
+        let (set, now) = (self.policy_set_for(&call.subject)?, self.now());
         let occurred_at = occurred_at.unwrap_or(now);
         let rated = rate(&set, call, &made, occurred_at, now)?;
         let report = report(rated, made, occurred_at, set.revision());

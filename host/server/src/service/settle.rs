@@ -30,6 +30,7 @@ impl Service {
         }
         let (set, now) = (self.policy_set()?, self.now());
         let reservation = self.reservation(id)?;
+        let set = set.for_subject(&reservation.call.subject);
         let Settlement { made, model, metadata, occurred_at } = settlement;
         let mut call = reservation.call.clone();
         call.model = model.or(call.model);

@@ -189,6 +189,25 @@ impl Store for SledStore {
         Ok(row.map(|(_, version, account)| (version, account)))
     }
 
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError> {
+        let subjects: BTreeSet<SubjectId> = {
+            let memory = self.memory.read();
+            memory.overlays().flat_map(|overlay| overlay.accounts.keys().cloned()).collect()
+        };
+        let recent = subjects.into_iter().map(Ok);
+        for subject in recent.chain(self.rows.accounts()) {
+            let subject = subject?;
+            let found = self.account(&subject)?;
+            if found.is_some_and(|(_, account)| wanted(&subject, &account)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
         let quarters = Quarter::all_of(span);
         let (mut sum, mut taken) = (Table::default(), Table::default());
@@ -357,6 +376,18 @@ impl Store for SledStore {
         let rows = self.rows.marked(key, days[0]..=days[1])?;
         found.extend(rows.into_iter().map(|marked| (marked.unit, marked)));
         Ok(found.into_values().filter(|marked| marked.at >= since).collect())
+    }
+
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.rows.shelve(name, bytes).inspect_err(|_| self.closing.fail())
+    }
+
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rows.shelved(name)
+    }
+
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.rows.shelf(prefix)
     }
 
     fn last_instant(&self) -> Timestamp {

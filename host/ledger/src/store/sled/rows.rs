@@ -13,6 +13,7 @@ mod place;
 mod refusals;
 mod reservations;
 mod runs;
+mod shelf;
 mod writer;
 
 use std::fs::File;

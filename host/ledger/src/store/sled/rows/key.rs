@@ -69,6 +69,11 @@ impl Key {
         Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
     }
 
+    /// What is kept under a name, piece by piece. Names contain no zero.
+    pub fn shelved(name: &str, piece: u32) -> Self {
+        Self::new(b'S', &[name.as_bytes(), &[0], &piece.to_be_bytes()])
+    }
+
     /// The marks of a day, so that those of days gone by are forgotten without being looked at.
     pub fn marks_on(day: Day) -> Self {
         Self::new(b'M', &[&in_order(day)])

@@ -1,0 +1,195 @@
+//! What was active when, in the archive: every revision with all its bytes, and every change from
+//! one to the next. Nothing there is ever changed, so that whoever copies it up to some step has
+//! all that the step needs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tollgate_domain::Timestamp;
+
+use crate::archive::{Archive, ArchiveError};
+use crate::candidate::AnyPolicy;
+use crate::digest::Digest;
+use crate::document::Document;
+use crate::manifest::Rollout;
+use crate::orders::Orders;
+use crate::source::{self, Part, PartId, Source};
+
+const BLOBS: &str = "policies/bytes/";
+const REVISIONS: &str = "policies/revision/";
+/// Hexadecimal.
+const REVISION_DIGITS: usize = 32;
+
+const STEPS: &str = "policies/step/";
+
+/// The archive, and how far its history goes.
+pub(crate) struct History {
+    archive: Arc<dyn Archive>,
+    next: Mutex<Option<u64>>,
+}
+
+/// What a revision consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub members: Vec<Member>,
+}
+
+/// A policy of a revision, and all that it is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub name: String,
+    pub kind: String,
+    pub plugin_digest: Digest,
+    pub config_digest: Digest,
+    pub parts: Vec<PartId>,
+    pub documents: Vec<Document>,
+}
+
+/// A change from one revision to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HistoryStep {
+    pub revision: String,
+    pub at: Timestamp,
+    pub cause: Cause,
+    pub reason: String,
+    pub orders: Orders,
+    /// Since when each of the policies is active in this very version.
+    pub since: BTreeMap<String, Timestamp>,
+}
+
+/// Why the revision changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The folder did.
+    Folder,
+    Rollback,
+    /// One was laid over a policy, or taken away.
+    Document,
+    /// A policy faulted too often after it was activated, or turned out not to be pure.
+    Faults,
+}
+
+impl Record {
+    /// What tells it from every other. Names cannot contain a zero byte and digests have one
+    /// length, so that no two have the same text.
+    pub fn revision(&self) -> String {
+        let mut text = Vec::new();
+        for Member { name, config_digest, plugin_digest, .. } in &self.members {
+            text.extend_from_slice(name.as_bytes());
+            text.push(0);
+            text.extend_from_slice(config_digest.as_bytes());
+            text.extend_from_slice(plugin_digest.as_bytes());
+        }
+        let mut revision = Digest::of(&text).to_string();
+        revision.truncate(REVISION_DIGITS);
+        revision
+    }
+}
+
+impl Member {
+    pub fn of(policy: &AnyPolicy) -> Self {
+        let card = policy.card();
+        let made_of = &card.manifest.made_of;
+        Self {
+            name: card.manifest.name.clone(),
+            kind: card.manifest.kind.to_string(),
+            plugin_digest: card.plugin.digest,
+            config_digest: card.manifest.digest,
+            parts: made_of.parts.clone(),
+            documents: made_of.documents.clone(),
+        }
+    }
+
+    pub fn fingerprint(&self) -> Digest {
+        source::fingerprint(&self.parts)
+    }
+}
+
+impl History {
+    pub fn in_archive(archive: Arc<dyn Archive>) -> Self {
+        Self { archive, next: Mutex::new(None) }
+    }
+
+    /// Keeps a revision. `parts` are bytes that may not be kept yet. When this returns, all of it
+    /// is on disk.
+    pub fn keep(
+        &self,
+        record: &Record,
+        parts: &BTreeMap<Digest, Part>,
+    ) -> Result<(), ArchiveError> {
+        let ids = record.members.iter().flat_map(|member| &member.parts);
+        for part in ids.filter_map(|id| parts.get(&id.digest)) {
+            self.archive.keep(&format!("{BLOBS}{}", part.id.digest), &part.bytes)?;
+        }
+        self.put(&format!("{REVISIONS}{}", record.revision()), record)
+    }
+
+    /// Makes a step to a revision that is kept.
+    pub fn go_to(&self, step: &HistoryStep) -> Result<(), ArchiveError> {
+        let mut next = self.next.lock();
+        let number = match *next {
+            Some(number) => number,
+            None => self.archive.names(STEPS)?.last().map_or(0, |name| number_of(name) + 1),
+        };
+        self.put(&format!("{STEPS}{number:020}"), step)?;
+        *next = Some(number + 1);
+        Ok(())
+    }
+
+    /// The steps, the last one first.
+    pub fn steps(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<HistoryStep, ArchiveError>>, ArchiveError> {
+        let names = self.archive.names(STEPS)?;
+        Ok(names.into_iter().rev().filter_map(|name| self.get(&name).transpose()))
+    }
+
+    pub fn last(&self) -> Result<Option<HistoryStep>, ArchiveError> {
+        self.steps()?.next().transpose()
+    }
+
+    pub fn record(&self, revision: &str) -> Result<Option<Record>, ArchiveError> {
+        self.get(&format!("{REVISIONS}{revision}"))
+    }
+
+    /// What a policy of a past revision was made of, as if it lay in the folder.
+    pub fn source(&self, member: &Member) -> Source {
+        let mut fetch = |path: &Path, _: u64| {
+            let missing = || format!("the archive does not have {}", path.display());
+            let mut parts = member.parts.iter();
+            let id = parts.find(|id| Path::new(&id.path) == path).ok_or_else(missing)?;
+            let bytes = self.archive.find(&format!("{BLOBS}{}", id.digest));
+            let bytes = bytes.map_err(|error| error.to_string())?.ok_or_else(missing)?;
+            match Digest::of(&bytes) == id.digest {
+                true => Ok(bytes.into()),
+                false => Err(format!("{} is damaged in the archive", path.display())),
+            }
+        };
+        let mut source = source::read(&member.name, &member.documents, &mut fetch);
+        if let Ok(files) = &mut source.files {
+            // What decides in a revision decides, whatever trial it was on when it did.
+            files.manifest.rollout = Rollout::Active;
+        }
+        source
+    }
+
+    fn put<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ArchiveError> {
+        let json = serde_json::to_vec(value).map_err(|error| ArchiveError(error.to_string()))?;
+        self.archive.keep(name, &json)
+    }
+
+    fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, ArchiveError> {
+        let unreadable = |error| ArchiveError(format!("{name} is unreadable: {error}"));
+        let found = self.archive.find(name)?;
+        found.map(|json| serde_json::from_slice(&json).map_err(unreadable)).transpose()
+    }
+}
+
+fn number_of(name: &str) -> u64 {
+    name.strip_prefix(STEPS).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
