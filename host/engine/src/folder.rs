@@ -1,11 +1,12 @@
 //! The folder as it is now: which manifests there are, and the plugins that they name.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Pattern};
 use crate::refusal::{Refused, Step};
 
 /// A manifest with a price list of thousands of models has one or two MiB.
@@ -53,11 +54,29 @@ fn read(folder: &Path, path: &Path, name: &str) -> Result<Files, Refused> {
     }
     let text = read_file(path, MANIFEST_BYTES_MAX).map_err(refused)?;
     let text = String::from_utf8(text).map_err(|_| refused(format!("{name}.toml is not UTF-8")))?;
-    let manifest = Manifest::parse(name, text).map_err(|error| refused(error.to_string()))?;
+    let mut manifest = Manifest::parse(name, text).map_err(|error| refused(error.to_string()))?;
+    let included = included(folder, &manifest.include).map_err(refused)?;
+    manifest.take_in(included).map_err(|error| refused(error.to_string()))?;
     let plugin = folder.join(&manifest.plugin);
     let plugin = read_file(&plugin, manifest.limits.component_bytes()).map_err(refused)?;
     let plugin_digest = Digest::of(&plugin);
     Ok(Files { manifest, plugin, plugin_digest })
+}
+
+/// The files that patterns name, with their content, in the order of their names.
+fn included(folder: &Path, patterns: &[Pattern]) -> Result<Vec<(String, String)>, String> {
+    let mut files = BTreeMap::new();
+    for pattern in patterns {
+        for path in pattern.files(folder).map_err(|error| {
+            format!("cannot read the folder of {}: {error}", pattern.as_str())
+        })? {
+            let name = path.to_string_lossy().into_owned();
+            let bytes = read_file(&folder.join(&path), MANIFEST_BYTES_MAX)?;
+            let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;
+            files.insert(name, text);
+        }
+    }
+    Ok(files.into_iter().collect())
 }
 
 fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {

@@ -2,6 +2,7 @@
 
 mod applies_to;
 mod config_json;
+mod include;
 mod reader;
 
 use std::path::{Component, Path, PathBuf};
@@ -12,6 +13,8 @@ use crate::Kind;
 use crate::digest::Digest;
 use crate::limits::Limits;
 pub(crate) use applies_to::AppliesTo;
+use include::Included;
+pub(crate) use include::Pattern;
 use reader::{Field, Reader};
 
 /// What is wrong with a manifest, as an editor shows it: `standard-tiers.toml:12: …`.
@@ -47,6 +50,9 @@ pub(crate) struct Manifest {
     pub applies_to: AppliesTo,
     /// The `[config]` table as JSON, each number in the digits that the operator wrote.
     pub config: String,
+    /// Which files of the folder belong to the configuration.
+    pub include: Vec<Pattern>,
+    included: Vec<Included>,
     source: Document<String>,
 }
 
@@ -77,6 +83,7 @@ impl Manifest {
         let limits = top.optional("limits", limits)?.unwrap_or_default();
         let applies_to =
             top.optional("applies_to", |field| AppliesTo::read(field, kind))?.unwrap_or_default();
+        let include = top.optional("include", include::patterns)?.unwrap_or_default();
         let config = top.optional("config", config_json::to_json)?.unwrap_or_else(|| "{}".into());
         top.finish()?;
         Ok(Self {
@@ -89,6 +96,8 @@ impl Manifest {
             limits,
             applies_to,
             config,
+            include,
+            included: Vec::new(),
             source,
         })
     }
@@ -96,6 +105,9 @@ impl Manifest {
     /// Says where in the file the plugin found a problem with its configuration. `pointer` is a
     /// JSON Pointer into `[config]`; where it leads nowhere, the nearest value around it is named.
     pub fn config_problem(&self, pointer: &str, message: &str) -> ManifestError {
+        if let Some(problem) = self.problem_in_included(pointer, message) {
+            return problem;
+        }
         let span =
             self.source.get("config").and_then(|config| config_json::span_at(config, pointer));
         let place = if pointer.is_empty() { "/" } else { pointer };

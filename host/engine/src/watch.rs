@@ -95,11 +95,12 @@ impl Look {
     }
 
     /// Watches what the folder's path leads to now: the folder may have been replaced, or have
-    /// been missing before. Before it is read, so that no change falls in between.
+    /// been missing before. Before it is read, so that no change falls in between. With the folders
+    /// in it, from which manifests may include files.
     fn attach(&mut self) {
         let folder = &self.policies.options.folder;
         let _ = self.watcher.unwatch(folder);
-        if let Err(error) = self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+        if let Err(error) = self.watcher.watch(folder, RecursiveMode::Recursive) {
             tracing::warn!(%error, "the folder of policies is only looked at every {RESCAN:?}");
         }
     }

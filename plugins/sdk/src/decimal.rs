@@ -125,6 +125,17 @@ impl Decimal {
         self.negative && !self.is_zero()
     }
 
+    /// How many digits this has after the point, without trailing zeros.
+    pub fn decimals(self) -> u8 {
+        self.without_trailing_zeros().1
+    }
+
+    /// This number, where it is a whole one that fits.
+    pub fn to_u32(self) -> Option<u32> {
+        let (coefficient, scale) = self.without_trailing_zeros();
+        if scale > 0 || self.is_negative() { None } else { u32::try_from(coefficient).ok() }
+    }
+
     /// Whether this has no digits after the point, apart from zeros.
     pub fn is_whole(self) -> bool {
         self.without_trailing_zeros().1 == 0
