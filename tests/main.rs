@@ -28,6 +28,8 @@ mod export;
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
 mod load;
+/// `tollgate prices`, and catalogues that are imported.
+mod prices;
 /// Policies change while calls are under way.
 mod reload;
 /// Quotas over the seconds that end now.

@@ -6,6 +6,7 @@ mod export;
 mod interrupt;
 mod new_file;
 mod plugin;
+mod prices;
 mod progress;
 mod restore;
 mod serve;
@@ -52,6 +53,9 @@ enum Command {
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Import, list and compare catalogues of prices
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
 }
 
 /// Runs the command that the program was started with.
@@ -73,6 +77,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
         Command::Plugin(command) => plugin::run(command),
+        Command::Prices(command) => prices::run(command),
     }
 }
 
