@@ -20,15 +20,12 @@ pub trait PricingPolicy: Policy {
     /// can, and its price, unless too little is stated to say. `max_tokens` is the caller's bound
     /// on output.
     ///
-    /// Unless a policy knows better, the usage is what the caller stated.
-    fn estimate(
-        &self,
-        call: &Call,
-        max_tokens: Option<u32>,
-    ) -> Result<Option<Estimation>, Failure> {
+    /// Unless a policy knows better, the usage is what the caller stated. The host reads no more
+    /// of the quote than what its charges come to: one line will do.
+    fn estimate(&self, call: Call, max_tokens: Option<u32>) -> Result<Option<Estimation>, Failure> {
         let _ = max_tokens;
-        let quote = self.price(call)?;
-        Ok(quote.map(|quote| Estimation { usage: call.usage.clone(), quote: Some(quote) }))
+        let quote = self.price(&call)?;
+        Ok(quote.map(|quote| Estimation { usage: call.usage, quote: Some(quote) }))
     }
 
     /// Finds the usage in a provider's raw answer, or in the list of the chunks of a stream.
@@ -105,7 +102,7 @@ impl<S: Slot<Policy: PricingPolicy>> Guest for S {
     }
 
     fn estimate(call: Call, max_tokens: Option<u32>) -> Result<Option<Estimation>, Failure> {
-        export::policy::<S>().estimate(&call, max_tokens)
+        export::policy::<S>().estimate(call, max_tokens)
     }
 
     fn extract(

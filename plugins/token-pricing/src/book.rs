@@ -1,14 +1,15 @@
 //! Which entry of the price lists a call is priced by.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use crate::config::{Catalogue, Price, Provider};
 use crate::entry::Model;
 use crate::hash::Hashed;
 use crate::matching::{Match, Matcher};
+use crate::rates::Layouts;
 
 /// How many answers to which model a name is are kept.
 const KNOWN_MAX: usize = 4_096;
@@ -47,13 +48,14 @@ impl Book {
         let mut lists = Vec::new();
         let mut own: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for catalogue in catalogues {
+            let mut layouts = Layouts::new(&catalogue.quantities);
             let mut prices: BTreeMap<&str, Vec<&Price>> = BTreeMap::new();
             for price in &catalogue.prices {
                 prices.entry(&price.provider).or_default().push(price);
             }
             for (provider, prices) in prices {
                 own.entry(provider).or_default().push(lists.len());
-                lists.push(List::new(catalogue, provider, &prices));
+                lists.push(List::new(catalogue, provider, &prices, &mut layouts));
             }
         }
         let of_any = own.remove("*").unwrap_or_default();
@@ -155,7 +157,12 @@ impl Asked {
 }
 
 impl List {
-    fn new(catalogue: &Catalogue, provider: &str, prices: &[&Price]) -> Self {
+    fn new<'c>(
+        catalogue: &'c Catalogue,
+        provider: &str,
+        prices: &[&'c Price],
+        layouts: &mut Layouts<'c>,
+    ) -> Self {
         let about = catalogue.providers.iter().find(|about| about.id == provider);
         let mut positions: HashMap<String, usize> = HashMap::new();
         let mut groups: Vec<Vec<&Price>> = Vec::new();
@@ -167,7 +174,7 @@ impl List {
                 None => groups.push(vec![price]),
             }
         }
-        let models = groups.iter().map(|group| Model::new(group, &catalogue.quantities));
+        let models = groups.iter().map(|group| Model::new(group, layouts));
         let mut list = Self {
             models: models.collect(),
             exact: HashMap::default(),

@@ -51,7 +51,7 @@ fn check_price(price: &Price, at: &Pointer, problems: &mut Problems) {
     let message = format!("{name}: `*` stands at the end of a pattern only");
     let is_name = price.matches.is_some() || !before_star.contains('*');
     problems.unless(is_name, &at.to("model"), message);
-    if let Some(Err(error)) = price.matches.as_ref().map(|matches| matches.compile()) {
+    if let Some(Err(error)) = price.matches.as_ref().map(|matches| matches.check()) {
         problems.unless(false, &at.to("match"), format!("{name}: {error}"));
     }
     let mut rated = BTreeSet::new();
@@ -108,11 +108,7 @@ fn check_extractors(extractors: &[Extractor], at: &Pointer, problems: &mut Probl
         let says_nothing = extractor.usage.is_empty() && extractor.unreported.is_empty();
         problems.unless(!says_nothing, &at.to("usage"), "must name a quantity");
         for (quantity, paths) in &extractor.usage {
-            problems.unless(
-                !paths.is_empty(),
-                &at.to("usage").to(quantity),
-                "must name a path",
-            );
+            problems.unless(!paths.is_empty(), &at.to("usage").to(quantity), "must name a path");
         }
         let is_read = |path: &Path| extractor.usage.values().flatten().any(|it| it == path);
         for (path, at) in extractor.required.iter().zip(at.to("required").items()) {

@@ -1,15 +1,13 @@
 //! A model of the price list: what holds for it when, and for whom.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use tollgate_plugin::Call;
 use tollgate_plugin::pricing::{Failure, Listing, Quote, Rate};
 
 use crate::config::{self, Price};
 use crate::hours::Hours;
-use crate::quantity::Dimensions;
-use crate::rates::Rates;
+use crate::rates::{Layouts, Rates};
 
 /// All entries of one model, or of a provider without models.
 pub(crate) struct Model {
@@ -30,12 +28,12 @@ struct Entry {
 }
 
 impl Model {
-    pub(crate) fn new(prices: &[&Price], named: &BTreeMap<String, Dimensions>) -> Self {
+    pub(crate) fn new<'c>(prices: &[&'c Price], layouts: &mut Layouts<'c>) -> Self {
         let name = prices.first().map(|price| match price.model.as_str() {
             "" => price.provider.clone(),
             model => model.to_owned(),
         });
-        let mut entries: Vec<_> = prices.iter().map(|price| Entry::new(price, named)).collect();
+        let mut entries: Vec<_> = prices.iter().map(|price| Entry::new(price, layouts)).collect();
         entries.sort_by_key(|entry| {
             (Reverse(entry.facts.len()), Reverse(entry.since), entry.hours.is_none())
         });
@@ -68,7 +66,7 @@ impl Model {
 }
 
 impl Entry {
-    fn new(price: &Price, named: &BTreeMap<String, Dimensions>) -> Self {
+    fn new<'c>(price: &'c Price, layouts: &mut Layouts<'c>) -> Self {
         let fact = |name: &str, values: &config::OneOrMore| (name.into(), values.list().to_vec());
         let tier = price.service_tier.iter().map(|values| fact("service-tier", values));
         let region = price.region.iter().map(|values| fact("region", values));
@@ -78,7 +76,7 @@ impl Entry {
             since: price.effective_date.map_or(0, |date| date.starts_at()),
             hours: price.hours,
             facts: tier.chain(region).chain(metadata).collect(),
-            rates: Rates::new(price.tables(), &price.tiers, named),
+            rates: Rates::new(price.tables(), &price.tiers, layouts),
         }
     }
 
@@ -110,9 +108,9 @@ fn described(price: &Price) -> String {
     conditions.extend(price.region.iter().map(|region| format!("in {}", texts(region))));
     conditions.extend(price.metadata.iter().map(|(key, value)| format!("{key} {}", texts(value))));
     conditions.extend(price.hours.map(|hours| format!("{hours} UTC")));
-    conditions.extend(price.tiers.iter().map(|tier| {
-        format!("other rates above {} input tokens", tier.above)
-    }));
+    conditions.extend(
+        price.tiers.iter().map(|tier| format!("other rates above {} input tokens", tier.above)),
+    );
     match (price.description.as_str(), conditions.is_empty()) {
         (description, true) => description.to_owned(),
         ("", false) => conditions.join(", "),

@@ -1,33 +1,24 @@
 //! What to hold for a call that leaves tokens unstated.
 
-use std::borrow::Cow;
-
 use tollgate_plugin::{Call, Measure};
 
 use crate::config::{Estimates, Guess};
 use crate::entry::Model;
 
 impl Estimates {
-    /// The call with what it leaves unstated filled in, as far as that is known.
-    pub(crate) fn complete<'c>(
-        &self,
-        call: &'c Call,
-        model: Option<&Model>,
-        max_tokens: Option<u32>,
-    ) -> Cow<'c, Call> {
-        let mut call = Cow::Borrowed(call);
+    /// Fills in what a call leaves unstated, as far as that is known.
+    pub(crate) fn complete(&self, call: &mut Call, model: Option<&Model>, max_tokens: Option<u32>) {
         let sides = [("input_tokens", &self.input_tokens), ("output_tokens", &self.output_tokens)];
         for (quantity, guesses) in sides {
             if call.amount(quantity).is_some() {
                 continue;
             }
-            let tokens = guesses.iter().find_map(|guess| guess.tokens(&call, model, max_tokens));
+            let tokens = guesses.iter().find_map(|guess| guess.tokens(call, model, max_tokens));
             if let Some(tokens) = tokens {
                 let measure = Measure { quantity: quantity.into(), amount: tokens.into() };
-                call.to_mut().usage.push(measure);
+                call.usage.push(measure);
             }
         }
-        call
     }
 }
 

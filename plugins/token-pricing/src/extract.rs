@@ -124,9 +124,8 @@ impl Extractor {
 impl Place {
     /// What stands here. What need not be there, and is no number, reports nothing.
     fn amount(&self, answer: &Value) -> Result<Option<Decimal>, Failure> {
-        let not_whole = || {
-            Failure::invalid_usage(format!("the answer's {} is not a whole number", self.path))
-        };
+        let not_whole =
+            || Failure::invalid_usage(format!("the answer's {} is not a whole number", self.path));
         let amount: Decimal = match self.path.find(answer) {
             None | Some(Found::Value(Value::Null)) => return Ok(None),
             Some(Found::Count(count)) => u32::try_from(count).map_err(|_| not_whole())?.into(),

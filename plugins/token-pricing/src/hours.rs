@@ -48,9 +48,8 @@ fn time(text: &str) -> Option<u64> {
 impl<'de> Deserialize<'de> for Hours {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let message = || {
-            de::Error::custom(format!("`{text}` is not a span of the day such as 16:30-00:30"))
-        };
+        let message =
+            || de::Error::custom(format!("`{text}` is not a span of the day such as 16:30-00:30"));
         Self::parse(&text).ok_or_else(message)
     }
 }

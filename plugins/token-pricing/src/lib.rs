@@ -22,10 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use book::Book;
 use config::{Config, Estimates};
 use extract::Extractor;
-use rates::Rates;
-use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote};
+use rates::{Layouts, Rates};
+use tollgate_plugin::pricing::{Charge, Estimation, Extraction, Failure, Listing, Quote};
 use tollgate_plugin::{
-    Call, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
+    Call, Decimal, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
 };
 
 const PAGE: usize = 200;
@@ -66,8 +66,10 @@ impl Policy for TokenPricing {
             check::check_rates("fallback", fallback.tables(), &at, rated, &mut problems);
             problems.into_result()?;
         }
+        let none_named = BTreeMap::new();
+        let mut layouts = Layouts::new(&none_named);
         let fallback = config.fallback.as_ref();
-        let fallback = fallback.map(|it| Rates::new(it.tables(), &[], &BTreeMap::new()));
+        let fallback = fallback.map(|it| Rates::new(it.tables(), &[], &mut layouts));
         let mut catalogues = std::mem::take(&mut config.included);
         catalogues.push(own);
         let prices = catalogues.iter().flat_map(|catalogue| &catalogue.prices);
@@ -102,6 +104,18 @@ impl TokenPricing {
     }
 }
 
+/// What an estimate comes to: every check asks for it, and nobody for the lines of its bill.
+fn in_one_line(cost: Decimal) -> Quote {
+    let charge = Charge {
+        quantity: "calls".into(),
+        amount: Decimal::from(1),
+        unit_price: cost,
+        cost,
+        side: "fee".into(),
+    };
+    Quote { entry: String::new(), charges: vec![charge] }
+}
+
 impl PricingPolicy for TokenPricing {
     fn claims(&self) -> Vec<String> {
         let mut claims: BTreeSet<_> = self.book.providers().map(String::as_str).collect();
@@ -124,22 +138,18 @@ impl PricingPolicy for TokenPricing {
     /// Tokens that nobody speaks of are unknown, and not none.
     fn estimate(
         &self,
-        call: &Call,
+        mut call: Call,
         max_tokens: Option<u32>,
     ) -> Result<Option<Estimation>, Failure> {
         let model = self.book.find(&call.provider, call.model.as_deref());
-        let call = self.estimates.complete(call, model, max_tokens);
-        let quote = match model.and_then(|model| Some((model, model.rates(&call)?))) {
-            Some((model, rates)) => {
-                rates.are_told_by(&call).then(|| model.quote(rates, &call)).transpose()?
-            }
-            None => match &self.fallback {
-                None => return Ok(None),
-                Some(rates) if !rates.are_told_by(&call) => None,
-                Some(_) => self.at_fallback(&call)?,
-            },
+        self.estimates.complete(&mut call, model, max_tokens);
+        let rates = model.and_then(|model| model.rates(&call)).or(self.fallback.as_ref());
+        let Some(rates) = rates else { return Ok(None) };
+        let quote = match rates.are_told_by(&call) {
+            true => Some(in_one_line(rates.cost(&call)?)),
+            false => None,
         };
-        Ok(Some(Estimation { usage: call.into_owned().usage, quote }))
+        Ok(Some(Estimation { usage: call.usage, quote }))
     }
 
     fn extract(

@@ -1,5 +1,8 @@
 //! Which names of models a price is meant for.
 
+use std::sync::OnceLock;
+
+use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 /// A condition on a model's name. Case does not matter.
@@ -36,14 +39,38 @@ pub(crate) enum Matcher {
     Contains(String),
     All(Vec<Matcher>),
     Any(Vec<Matcher>),
-    Regex(regex_lite::Regex),
+    Regex(Pattern),
+}
+
+/// A regular expression that is compiled when it is first asked: most never are, and compiled they
+/// take more room than all else.
+pub(crate) struct Pattern {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+fn compiled(text: &str) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(text).case_insensitive(true).size_limit(REGEX_BYTES_MAX).build()
 }
 
 /// How much a regular expression may come to, compiled: a catalogue is written by somebody else.
 const REGEX_BYTES_MAX: usize = 256 << 10;
 
 impl Match {
-    /// Reads the condition; the error says what is wrong with which part of it.
+    /// Says what is wrong with which part of the condition.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Pattern(pattern) => of_pattern(pattern).map(drop),
+            Self::Any(list) | Self::Condition(Condition::Any(list) | Condition::All(list)) => {
+                list.iter().try_for_each(Self::check)
+            }
+            Self::Condition(Condition::Regex(text)) => compiled(text)
+                .map(drop)
+                .map_err(|error| format!("`{text}` is no regular expression: {error}")),
+        }
+    }
+
+    /// Makes the condition ready to be asked; the error is one that the check finds.
     pub(crate) fn compile(&self) -> Result<Matcher, String> {
         let all = |list: &[Self]| list.iter().map(Self::compile).collect::<Result<Vec<_>, _>>();
         Ok(match self {
@@ -51,11 +78,16 @@ impl Match {
             Self::Any(list) | Self::Condition(Condition::Any(list)) => Matcher::Any(all(list)?),
             Self::Condition(Condition::All(list)) => Matcher::All(all(list)?),
             Self::Condition(Condition::Regex(text)) => {
-                let mut builder = regex_lite::RegexBuilder::new(text);
-                let regex = builder.case_insensitive(true).size_limit(REGEX_BYTES_MAX).build();
-                Matcher::Regex(regex.map_err(|error| format!("`{text}` is no regex: {error}"))?)
+                Matcher::Regex(Pattern { text: text.clone(), compiled: OnceLock::new() })
             }
         })
+    }
+}
+
+impl Pattern {
+    fn is_in(&self, name: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| compiled(&self.text).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(name))
     }
 }
 
@@ -84,7 +116,7 @@ impl Matcher {
             Self::Contains(text) => name.contains(text.as_str()),
             Self::All(list) => list.iter().all(|matcher| matcher.is_met_by(name)),
             Self::Any(list) => list.iter().any(|matcher| matcher.is_met_by(name)),
-            Self::Regex(regex) => regex.is_match(name),
+            Self::Regex(pattern) => pattern.is_in(name),
         }
     }
 

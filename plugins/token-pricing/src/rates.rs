@@ -1,6 +1,7 @@
 //! What a usage costs at given rates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use tollgate_plugin::pricing::{Charge, Failure};
 use tollgate_plugin::{Call, Decimal};
@@ -10,11 +11,17 @@ use crate::quantity::{self, Dimensions, TOTALS, UNITS_OF_A_CALL};
 
 /// The rates that hold together, ready for pricing.
 pub(crate) struct Rates {
+    layout: Arc<Layout>,
+    /// The price of one of each quantity of the layout.
+    prices: Vec<Decimal>,
+    /// The input tokens above which other prices hold, the highest first.
+    tiers: Vec<(Decimal, Vec<Decimal>)>,
+}
+
+/// Which quantities are rated, and how they contain each other: the same for most models.
+struct Layout {
     /// Parts before what contains them.
     rated: Vec<Rated>,
-    /// The input tokens above which other prices hold, the highest first, with the price of one
-    /// of each of `rated`.
-    tiers: Vec<(Decimal, Vec<Decimal>)>,
     counts_tokens: bool,
     /// What a call is one of, unless its usage says.
     unit_of_a_call: Option<&'static str>,
@@ -22,7 +29,6 @@ pub(crate) struct Rates {
 
 struct Rated {
     quantity: String,
-    unit_price: Decimal,
     side: &'static str,
     /// The parts of this quantity that are rated for themselves, by position.
     parts: Vec<usize>,
@@ -31,21 +37,41 @@ struct Rated {
     stays_with: Option<usize>,
 }
 
-impl Rates {
-    pub(crate) fn new(
-        tables: Tables<'_>,
-        tiers: &[Tier],
-        named: &BTreeMap<String, Dimensions>,
-    ) -> Self {
-        let dimensions = |name: &str| {
-            named.get(name).cloned().unwrap_or_else(|| quantity::dimensions(name))
-        };
-        let mut list: Vec<(Dimensions, Rated)> = config::rates(tables)
-            .map(|(name, unit_price)| {
-                let dimensions = dimensions(name);
+/// The layouts that a catalogue needs, each made once.
+pub(crate) struct Layouts<'c> {
+    /// The quantities that the catalogue tells the dimensions of.
+    named: &'c BTreeMap<String, Dimensions>,
+    known: HashMap<Vec<&'c str>, Arc<Layout>>,
+}
+
+impl<'c> Layouts<'c> {
+    pub(crate) fn new(named: &'c BTreeMap<String, Dimensions>) -> Self {
+        Self { named, known: HashMap::new() }
+    }
+
+    fn of(&mut self, mut quantities: Vec<&'c str>) -> Arc<Layout> {
+        quantities.sort_unstable();
+        let named = self.named;
+        let new = |names: &Vec<&str>| Arc::new(Layout::new(names, named));
+        let of_names = |known: &HashMap<Vec<&'c str>, Arc<Layout>>| known.get(&quantities).cloned();
+        of_names(&self.known).unwrap_or_else(|| {
+            let layout = new(&quantities);
+            self.known.insert(quantities, layout.clone());
+            layout
+        })
+    }
+}
+
+impl Layout {
+    fn new(quantities: &[&str], named: &BTreeMap<String, Dimensions>) -> Self {
+        let mut list: Vec<(Dimensions, Rated)> = quantities
+            .iter()
+            .map(|name| {
+                let told = named.get(*name).cloned();
+                let dimensions = told.unwrap_or_else(|| quantity::dimensions(name));
                 let side = quantity::side(&dimensions);
-                let (quantity, parts) = (name.to_owned(), Vec::new());
-                (dimensions, Rated { quantity, unit_price, side, parts, stays_with: None })
+                let quantity = (*name).to_owned();
+                (dimensions, Rated { quantity, side, parts: Vec::new(), stays_with: None })
             })
             .collect();
         // The most specific first, so that a part is known when its total is reached.
@@ -57,33 +83,86 @@ impl Rates {
         let unit_of_a_call = UNITS_OF_A_CALL.into_iter().find(is_rated).filter(|_| !counts_tokens);
         add_overlaps(&mut list);
         link(&mut list);
-        let rated: Vec<_> = list.into_iter().map(|(_, rated)| rated).collect();
-        Self { tiers: tier_prices(&rated, tiers), rated, counts_tokens, unit_of_a_call }
+        let rated = list.into_iter().map(|(_, rated)| rated).collect();
+        Self { rated, counts_tokens, unit_of_a_call }
+    }
+
+    /// `prices`, with those of `rates` in place of what they name.
+    fn prices<'r>(
+        &self,
+        mut prices: Vec<Decimal>,
+        rates: impl Iterator<Item = (&'r str, Decimal)>,
+    ) -> Vec<Decimal> {
+        for (name, unit_price) in rates {
+            let position = self.rated.iter().position(|rated| rated.quantity == name);
+            if let Some(price) = position.and_then(|i| prices.get_mut(i)) {
+                *price = unit_price;
+            }
+        }
+        prices
+    }
+}
+
+impl Rates {
+    pub(crate) fn new<'c>(tables: Tables<'c>, tiers: &[Tier], layouts: &mut Layouts<'c>) -> Self {
+        let layout = layouts.of(config::rates(tables).map(|(name, _)| name).collect());
+        let none = vec![Decimal::ZERO; layout.rated.len()];
+        let prices = layout.prices(none, config::rates(tables));
+        let mut sorted: Vec<&Tier> = tiers.iter().collect();
+        sorted.sort_by_key(|tier| tier.above);
+        let mut list: Vec<(Decimal, Vec<Decimal>)> = Vec::with_capacity(tiers.len());
+        for tier in sorted {
+            // A tier says only what it changes: the rest is as in the tier below.
+            let below = list.last().map_or(&prices, |(_, prices)| prices).clone();
+            let above = tier.above.to_string().parse().unwrap_or_default();
+            list.push((above, layout.prices(below, config::rates(tier.tables()))));
+        }
+        list.reverse();
+        Self { layout, prices, tiers: list }
     }
 
     /// Whether a call states enough of its usage to say what it costs.
     pub(crate) fn are_told_by(&self, call: &Call) -> bool {
-        !self.counts_tokens || TOTALS.iter().any(|(total, _)| call.amount(total).is_some())
+        !self.layout.counts_tokens || TOTALS.iter().any(|(total, _)| call.amount(total).is_some())
     }
 
     /// Prices the most specific part that has a rate, and the rest at the rate of its total. What
     /// has no rate is free.
     pub(crate) fn charges(&self, call: &Call) -> Result<Vec<Charge>, Failure> {
+        let mut charges = Vec::with_capacity(self.prices.len());
+        self.each(call, |rated, amount, unit_price| {
+            charges.push(Charge::new(&rated.quantity, amount, unit_price, rated.side)?);
+            Ok(())
+        })?;
+        Ok(charges)
+    }
+
+    /// What the charges come to.
+    pub(crate) fn cost(&self, call: &Call) -> Result<Decimal, Failure> {
+        let mut cost = Decimal::ZERO;
+        self.each(call, |_, amount, unit_price| {
+            cost = cost.plus(amount.times(unit_price)?)?;
+            Ok(())
+        })?;
+        Ok(cost)
+    }
+
+    fn each(
+        &self,
+        call: &Call,
+        mut charge: impl FnMut(&Rated, Decimal, Decimal) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         check_totals(call)?;
-        let tier = self.tier(call);
-        let mut charges = Vec::with_capacity(self.rated.len());
-        let mut rests: Vec<Decimal> = Vec::with_capacity(self.rated.len());
-        for (i, rated) in self.rated.iter().enumerate() {
+        let prices = self.prices_for(call);
+        let mut rests: Vec<Decimal> = Vec::with_capacity(prices.len());
+        for (rated, unit_price) in self.layout.rated.iter().zip(prices) {
             let rest = self.rest(rated, call, &rests)?;
             rests.push(rest);
-            if rest.is_zero() || rated.stays_with.is_some() {
-                continue;
+            if !rest.is_zero() && rated.stays_with.is_none() {
+                charge(rated, rest, *unit_price)?;
             }
-            let unit_price = tier.and_then(|prices| prices.get(i)).copied();
-            let unit_price = unit_price.unwrap_or(rated.unit_price);
-            charges.push(Charge::new(&rated.quantity, rest, unit_price, rated.side)?);
         }
-        Ok(charges)
+        Ok(())
     }
 
     /// What is left of a quantity without the parts that are rated for themselves. A quantity that
@@ -100,25 +179,25 @@ impl Rates {
         Ok(rest)
     }
 
-    fn tier(&self, call: &Call) -> Option<&Vec<Decimal>> {
+    fn prices_for(&self, call: &Call) -> &[Decimal] {
         if self.tiers.is_empty() {
-            return None;
+            return &self.prices;
         }
         let input = call.amount("input_tokens").unwrap_or_default();
         let reached = self.tiers.iter().find(|(above, _)| input > *above);
-        reached.map(|(_, prices)| prices)
+        reached.map_or(&self.prices, |(_, prices)| prices)
     }
 
     fn amount(&self, call: &Call, quantity: &str) -> Option<Decimal> {
         match call.amount(quantity) {
-            None if self.unit_of_a_call == Some(quantity) => call.amount("calls"),
+            None if self.layout.unit_of_a_call == Some(quantity) => call.amount("calls"),
             stated => stated,
         }
     }
 
     fn part_too_large(&self, total: &Rated, amount: Decimal, call: &Call) -> Failure {
         let stated = |part: &&usize| {
-            let name = &self.rated.get(**part)?.quantity;
+            let name = &self.layout.rated.get(**part)?.quantity;
             Some((name.as_str(), call.amount(name)?))
         };
         let parts: Vec<_> = total.parts.iter().filter_map(|part| stated(&part)).collect();
@@ -167,13 +246,8 @@ fn add_overlaps(list: &mut Vec<(Dimensions, Rated)>) {
             let Some(both) = quantity::overlap(first, second) else { continue };
             let known = list.iter().chain(&overlaps).any(|(dimensions, _)| *dimensions == both);
             let Some(name) = quantity::name_of_tokens(&both).filter(|_| !known) else { continue };
-            let rated = Rated {
-                quantity: name,
-                unit_price: with.unit_price,
-                side: with.side,
-                parts: Vec::new(),
-                stays_with: Some(i),
-            };
+            let rated =
+                Rated { quantity: name, side: with.side, parts: Vec::new(), stays_with: Some(i) };
             overlaps.push((both, rated));
         }
     }
@@ -199,24 +273,4 @@ fn link(list: &mut [(Dimensions, Rated)]) {
         });
         list[i].1.parts = parts.collect();
     }
-}
-
-/// A tier says only what it changes: the rest is as in the tier below.
-fn tier_prices(rated: &[Rated], tiers: &[Tier]) -> Vec<(Decimal, Vec<Decimal>)> {
-    let mut prices: Vec<_> = rated.iter().map(|rated| rated.unit_price).collect();
-    let mut sorted: Vec<&Tier> = tiers.iter().collect();
-    sorted.sort_by_key(|tier| tier.above);
-    let mut list = Vec::new();
-    for tier in sorted {
-        for (name, unit_price) in config::rates(tier.tables()) {
-            let of_it = |(i, rated): (usize, &Rated)| (rated.quantity == name).then_some(i);
-            if let Some(i) = rated.iter().enumerate().find_map(of_it) {
-                prices[i] = unit_price;
-            }
-        }
-        let above = tier.above.to_string().parse().unwrap_or_default();
-        list.push((above, prices.clone()));
-    }
-    list.reverse();
-    list
 }
