@@ -31,6 +31,8 @@ mod load;
 /// What operators do with policies beyond editing files: going back, and changing plans and prices
 /// at runtime.
 mod policies;
+/// `tollgate prices`, and catalogues that are imported.
+mod prices;
 /// Policies change while calls are under way.
 mod reload;
 /// Quotas over the seconds that end now.

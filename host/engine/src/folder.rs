@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::document::Document;
-use crate::source::{self, Source};
+use crate::source::{self, Origin, Source};
 
 /// Everything in the folder that is meant to be a policy, in the order of the names, with the
 /// documents laid over it. Hidden files are not: editors and orchestrators keep their own things
@@ -20,12 +20,31 @@ pub(crate) fn scan(folder: &Path, documents: &[Document]) -> io::Result<Vec<Sour
             continue;
         };
         if !name.starts_with('.') {
-            let mut fetch = |path: &Path, bytes_max| read_file(&folder.join(path), bytes_max);
-            sources.push(source::read(&name, documents, &mut fetch));
+            sources.push(source::read(&name, documents, &Folder(folder)));
         }
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
+}
+
+/// The folder of policies.
+struct Folder<'a>(&'a Path);
+
+impl Origin for Folder<'_> {
+    fn fetch(&self, path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {
+        read_file(&self.0.join(path), bytes_max)
+    }
+
+    fn names(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let unreadable = |error| format!("cannot read the folder {}: {error}", folder.display());
+        let entries = match fs::read_dir(self.0.join(folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect::<io::Result<_>>().map_err(unreadable)
+    }
 }
 
 fn read_file(path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {

@@ -17,7 +17,7 @@ use crate::digest::Digest;
 use crate::document::Document;
 use crate::manifest::Rollout;
 use crate::orders::Orders;
-use crate::source::{self, Part, PartId, Source};
+use crate::source::{self, Origin, Part, PartId, Source};
 
 const BLOBS: &str = "policies/bytes/";
 const REVISIONS: &str = "policies/revision/";
@@ -159,18 +159,8 @@ impl History {
 
     /// What a policy of a past revision was made of, as if it lay in the folder.
     pub fn source(&self, member: &Member) -> Source {
-        let mut fetch = |path: &Path, _: u64| {
-            let missing = || format!("the archive does not have {}", path.display());
-            let mut parts = member.parts.iter();
-            let id = parts.find(|id| Path::new(&id.path) == path).ok_or_else(missing)?;
-            let bytes = self.archive.find(&format!("{BLOBS}{}", id.digest));
-            let bytes = bytes.map_err(|error| error.to_string())?.ok_or_else(missing)?;
-            match Digest::of(&bytes) == id.digest {
-                true => Ok(bytes.into()),
-                false => Err(format!("{} is damaged in the archive", path.display())),
-            }
-        };
-        let mut source = source::read(&member.name, &member.documents, &mut fetch);
+        let kept = Kept { parts: &member.parts, archive: &*self.archive };
+        let mut source = source::read(&member.name, &member.documents, &kept);
         if let Ok(files) = &mut source.files {
             // What decides in a revision decides, whatever trial it was on when it did.
             files.manifest.rollout = Rollout::Active;
@@ -187,6 +177,32 @@ impl History {
         let unreadable = |error| ArchiveError(format!("{name} is unreadable: {error}"));
         let found = self.archive.find(name)?;
         found.map(|json| serde_json::from_slice(&json).map_err(unreadable)).transpose()
+    }
+}
+
+/// The files of a member, in the archive.
+struct Kept<'a> {
+    parts: &'a [PartId],
+    archive: &'a dyn Archive,
+}
+
+impl Origin for Kept<'_> {
+    fn fetch(&self, path: &Path, _: u64) -> Result<Arc<[u8]>, String> {
+        let missing = || format!("the archive does not have {}", path.display());
+        let mut parts = self.parts.iter();
+        let id = parts.find(|id| Path::new(&id.path) == path).ok_or_else(missing)?;
+        let bytes = self.archive.find(&format!("{BLOBS}{}", id.digest));
+        let bytes = bytes.map_err(|error| error.to_string())?.ok_or_else(missing)?;
+        match Digest::of(&bytes) == id.digest {
+            true => Ok(bytes.into()),
+            false => Err(format!("{} is damaged in the archive", path.display())),
+        }
+    }
+
+    fn names(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let paths = self.parts.iter().map(|id| Path::new(&id.path));
+        let inside = paths.filter(|path| path.parent() == Some(folder));
+        Ok(inside.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod applies_to;
 mod config_json;
+mod include;
 mod reader;
 mod rollout;
 
@@ -15,6 +16,8 @@ use crate::document;
 use crate::limits::Limits;
 use crate::source::MadeOf;
 pub(crate) use applies_to::AppliesTo;
+use include::Included;
+pub(crate) use include::Pattern;
 use reader::{Field, Reader};
 pub(crate) use rollout::Rollout;
 
@@ -55,6 +58,9 @@ pub(crate) struct Manifest {
     pub config: String,
     /// What it was read from, and the documents.
     pub made_of: MadeOf,
+    /// Which files of the folder belong to the configuration.
+    pub include: Vec<Pattern>,
+    included: Vec<Included>,
     source: Document<String>,
 }
 
@@ -86,6 +92,7 @@ impl Manifest {
         let rollout = Rollout::read(&mut top)?;
         let applies_to =
             top.optional("applies_to", |field| AppliesTo::read(field, kind))?.unwrap_or_default();
+        let include = top.optional("include", include::patterns)?.unwrap_or_default();
         let config = top.optional("config", config_json::to_json)?.unwrap_or_else(|| "{}".into());
         top.finish()?;
         Ok(Self {
@@ -100,6 +107,8 @@ impl Manifest {
             applies_to,
             config,
             made_of: MadeOf::default(),
+            include,
+            included: Vec::new(),
             source,
         })
     }
@@ -119,6 +128,9 @@ impl Manifest {
     /// Says where in the file the plugin found a problem with its configuration. `pointer` is a
     /// JSON Pointer into `[config]`; where it leads nowhere, the nearest value around it is named.
     pub fn config_problem(&self, pointer: &str, message: &str) -> ManifestError {
+        if let Some(problem) = self.problem_in_included(pointer, message) {
+            return problem;
+        }
         let span =
             self.source.get("config").and_then(|config| config_json::span_at(config, pointer));
         let place = if pointer.is_empty() { "/" } else { pointer };

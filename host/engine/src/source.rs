@@ -1,13 +1,14 @@
 //! What a policy is made of, wherever its bytes come from: the folder, or the archive.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::document::Document;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Pattern};
 use crate::refusal::{Refused, Step};
 
 /// A manifest with a price list of thousands of models has one or two MiB.
@@ -51,21 +52,30 @@ pub(crate) struct MadeOf {
     pub documents: Vec<Document>,
 }
 
-/// Reads a file of at most so many bytes; the error is a sentence.
-pub(crate) type Fetch<'a> = &'a mut dyn FnMut(&Path, u64) -> Result<Arc<[u8]>, String>;
+/// Where files come from, by their paths in the folder of policies. Errors are sentences.
+pub(crate) trait Origin {
+    /// Reads a file of at most so many bytes.
+    fn fetch(&self, path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String>;
+
+    /// The names of what lies in a folder; none where it is not there.
+    fn names(&self, folder: &Path) -> Result<Vec<String>, String>;
+}
+
+/// Reads a file of at most so many bytes, and keeps it as a part.
+type Fetch<'a> = &'a mut dyn FnMut(&Path, u64) -> Result<Arc<[u8]>, String>;
 
 /// Reads everything that belongs to the policy `name`, and lays its documents over it.
-pub(crate) fn read(name: &str, documents: &[Document], fetch: Fetch) -> Source {
+pub(crate) fn read(name: &str, documents: &[Document], origin: &impl Origin) -> Source {
     let mut parts = Vec::new();
     let mut unread = None;
     let mut keep = |path: &Path, bytes_max: u64| {
-        let bytes = fetch(path, bytes_max).inspect_err(|why| unread = Some(why.clone()))?;
+        let bytes = origin.fetch(path, bytes_max).inspect_err(|why| unread = Some(why.clone()))?;
         let path = path.to_string_lossy().into_owned();
         let id = PartId { path, digest: Digest::of(&bytes) };
         parts.push(Part { id, bytes: bytes.clone() });
         Ok(bytes)
     };
-    let files = read_files(name, documents, &mut keep)
+    let files = read_files(name, documents, origin, &mut keep)
         .map_err(|why: String| Refused::new(Step::Verified, why));
     let mut ids: Vec<_> = parts.iter().map(|part| part.id.clone()).collect();
     let files = files.map(|mut files| {
@@ -77,7 +87,12 @@ pub(crate) fn read(name: &str, documents: &[Document], fetch: Fetch) -> Source {
     Source { name: name.to_owned(), fingerprint: fingerprint(&ids), parts, files }
 }
 
-fn read_files(name: &str, documents: &[Document], fetch: Fetch) -> Result<Files, String> {
+fn read_files(
+    name: &str,
+    documents: &[Document],
+    origin: &impl Origin,
+    fetch: Fetch,
+) -> Result<Files, String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if name.len() > NAME_BYTES_MAX || !name.bytes().all(allowed) {
         return Err("the name may have at most 64 letters, digits and any of . _ -".into());
@@ -86,10 +101,33 @@ fn read_files(name: &str, documents: &[Document], fetch: Fetch) -> Result<Files,
     let text = str::from_utf8(&text).map_err(|_| format!("{name}.toml is not UTF-8"))?;
     let manifest = Manifest::parse(name, text.to_owned()).map_err(|error| error.to_string())?;
     let own = documents.iter().filter(|document| document.policy == name).cloned().collect();
-    let manifest = manifest.with_documents(own)?;
+    let mut manifest = manifest.with_documents(own)?;
+    let included = included(&manifest.include, origin, fetch)?;
+    manifest.take_in(included).map_err(|error| error.to_string())?;
     let plugin = fetch(&manifest.plugin, manifest.limits.component_bytes())?;
     let plugin_digest = Digest::of(&plugin);
     Ok(Files { manifest, plugin, plugin_digest })
+}
+
+/// The files that patterns name, with their content, in the order of their names.
+fn included(
+    patterns: &[Pattern],
+    origin: &impl Origin,
+    fetch: Fetch,
+) -> Result<Vec<(String, String)>, String> {
+    let mut paths = BTreeSet::new();
+    for pattern in patterns {
+        paths.extend(pattern.among(origin.names(pattern.folder())?));
+    }
+    let text = |path: PathBuf| {
+        let bytes = fetch(&path, MANIFEST_BYTES_MAX)?;
+        let name = path.to_string_lossy().into_owned();
+        match str::from_utf8(&bytes) {
+            Ok(text) => Ok((name, text.to_owned())),
+            Err(_) => Err(format!("{name} is not UTF-8")),
+        }
+    };
+    paths.into_iter().map(text).collect()
 }
 
 pub(crate) fn fingerprint(parts: &[PartId]) -> Digest {

@@ -97,11 +97,12 @@ impl Look {
     }
 
     /// Watches what the folder's path leads to now: the folder may have been replaced, or have
-    /// been missing before. Before it is read, so that no change falls in between.
+    /// been missing before. Before it is read, so that no change falls in between. With the folders
+    /// in it, from which manifests may include files.
     fn attach(&mut self) {
         let folder = self.policies.folder();
         let _ = self.watcher.unwatch(folder);
-        if let Err(error) = self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+        if let Err(error) = self.watcher.watch(folder, RecursiveMode::Recursive) {
             tracing::warn!(%error, "the folder of policies is only looked at every {RESCAN:?}");
         }
         // Where a symlink leads is said by what lies beside it.

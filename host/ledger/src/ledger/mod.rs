@@ -170,7 +170,7 @@ impl<S: Store> Ledger<S> {
             commits: counts.commits.load(Ordering::Relaxed),
             units: counts.units.load(Ordering::Relaxed),
             commit_time: Duration::from_micros(counts.micros.load(Ordering::Relaxed)),
-            roots: self.roots.read().len() as u64,
+            roots: self.roots.loaded() as u64,
             blocks: blocks.end - blocks.start,
         }
     }

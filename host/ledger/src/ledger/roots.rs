@@ -48,6 +48,11 @@ impl Roots {
         Ok(root)
     }
 
+    /// How many are in memory.
+    pub fn loaded(&self) -> usize {
+        self.0.read().roots.len()
+    }
+
     /// Lets go of this very root: somebody may have loaded another copy already.
     pub fn forget(&self, id: &RootId, root: &Arc<Mutex<Root>>) {
         let mut loaded = self.0.write();

@@ -7,6 +7,7 @@ mod interrupt;
 mod new_file;
 mod plugin;
 mod policies;
+mod prices;
 mod progress;
 mod restore;
 mod serve;
@@ -59,6 +60,9 @@ enum Command {
     /// What the service starts for each plugin that it has not compiled before
     #[command(hide = true)]
     CompilePlugin,
+    /// Import, list and compare catalogues of prices
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
 }
 
 /// Runs the command that the program was started with.
@@ -82,6 +86,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Policies(args) => policies::run(args).await,
         Command::Plugin(command) => plugin::run(command),
         Command::CompilePlugin => compile_plugin(),
+        Command::Prices(command) => prices::run(command),
     }
 }
 

@@ -71,7 +71,7 @@ impl Key {
 
     /// What is kept under a name, piece by piece. Names contain no zero.
     pub fn shelved(name: &str, piece: u32) -> Self {
-        Self::new(b'S', &[name.as_bytes(), &[0], &piece.to_be_bytes()])
+        Self::new(b'T', &[name.as_bytes(), &[0], &piece.to_be_bytes()])
     }
 
     /// The marks of a day, so that those of days gone by are forgotten without being looked at.

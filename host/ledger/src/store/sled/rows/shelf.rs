@@ -55,7 +55,7 @@ impl Rows {
     /// The names that begin so, in their order.
     pub fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let mut names = Vec::new();
-        let begins_so = Key::new(b'S', &[prefix.as_bytes()]);
+        let begins_so = Key::new(b'T', &[prefix.as_bytes()]);
         let mut next = begins_so.0.clone();
         while let Some((key, _)) = self.tree.get_gt(&next)? {
             if !key.starts_with(&begins_so.0) {
