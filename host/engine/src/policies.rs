@@ -5,6 +5,7 @@ mod documents;
 mod rollback;
 mod withdraw;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use crate::archive::{Archive, ArchiveError, MemoryArchive};
 use crate::candidate::AnyPolicy;
 use crate::comparison::ShadowInfo;
+use crate::digest::Digest;
 use crate::history::{History, Member};
 use crate::metrics::{EngineMetrics, PolicyMetrics};
 use crate::options::Options;
@@ -170,18 +172,22 @@ impl Policies {
     }
 
     /// Keeps the refusals for the status, writes a note beside each, and logs those that are new.
-    fn report(&self, refused: Vec<(String, Refused)>) {
+    /// `found` are the fingerprints of what lies in the folder.
+    fn report(&self, refused: Vec<(String, Refused)>, found: &BTreeMap<String, Digest>) {
         let known = self.rejected.load();
         let reported = refused.into_iter().map(|(name, Refused { step, reason, .. })| {
             let step = step.as_str();
-            let same =
-                |old: &&Rejection| (&old.name, old.step, &old.reason) == (&name, step, &reason);
+            let revision = found.get(&name).map(Digest::short);
+            let same = |old: &&Rejection| {
+                let known = (&old.name, old.step, &old.reason, &old.revision);
+                known == (&name, step, &reason, &revision)
+            };
             if let Some(old) = known.iter().find(same) {
                 return old.clone();
             }
             self.counts.refusals.fetch_add(1, Relaxed);
             tracing::warn!(policy = name, step, "a policy was refused: {reason}");
-            Rejection { name, step, reason, seen_at: self.works.overseer.now() }
+            Rejection { name, step, reason, revision, seen_at: self.works.overseer.now() }
         });
         let reported: Vec<_> = reported.collect();
         // Whoever reads the status finds the notes in place.

@@ -55,6 +55,8 @@ pub struct Rejection {
     /// `probed` or `active`.
     pub step: &'static str,
     pub reason: String,
+    /// A few digits of a digest of what lies in the folder; `None` where nothing does.
+    pub revision: Option<String>,
     /// When it was first refused for this reason.
     pub seen_at: Timestamp,
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use tollgate_domain::{PlanBook, Timestamp};
 
@@ -49,24 +50,27 @@ impl Policies {
             Ok(sources) => sources,
             Err(error) => {
                 let why = format!("cannot read the folder of policies: {error}");
-                self.report(vec![(WHOLE_SET.to_owned(), Refused::new(Step::Verified, why))]);
+                let refused = Refused::new(Step::Verified, why);
+                self.report(vec![(WHOLE_SET.to_owned(), refused)], &BTreeMap::new());
                 return false;
             }
         };
         let parts = parts_of(&sources);
+        let found = sources.iter().map(|source| (source.name.clone(), source.fingerprint));
+        let found = found.collect();
         let mut orders = desk.orders.clone();
         let held = orders.hold_back(&mut sources);
         let mut candidates = desk.workshop.candidates(sources, active, &self.works);
         candidates.extend(held.into_iter().map(|(name, refused)| (name, Err(refused))));
         let Assembly { members, candidates, mut refused } = assemble(candidates, active);
-        self.report(refused.clone());
+        self.report(refused.clone(), &found);
         let Some((members, plans)) = members else { return false };
         let (cause, reason) = (Cause::Folder, String::new());
         let proposal = Proposal { members, plans, candidates, orders, parts, cause, reason };
         self.activate(desk, proposal).unwrap_or_else(|error| {
             let why = format!("the revision cannot be kept, and is not used before it is: {error}");
             refused.push((WHOLE_SET.to_owned(), Refused::new(Step::Active, why)));
-            self.report(refused);
+            self.report(refused, &found);
             false
         })
     }
@@ -155,9 +159,15 @@ impl Policies {
 
     /// Goes on from what was active last, if anything was.
     pub(super) fn go_on(&self) {
-        let mut desk = self.desk.lock();
-        if let Err(error) = self.restore(&mut desk) {
-            tracing::error!(%error, "cannot go on from the policies that were active last");
+        let (mut desk, begun) = (self.desk.lock(), Instant::now());
+        match self.restore(&mut desk) {
+            Ok(()) => {
+                let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::debug!(elapsed_ms, "went on from the policies that were active last");
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot go on from the policies that were active last");
+            }
         }
     }
 
