@@ -72,7 +72,7 @@ fn calls(policies: &Policies) -> Vec<Duration> {
     let call = call("gemini", "gemini-2.5-flash", &[("input_tokens", 1_000)]);
     let timed = (0..CALLS).map(|_| {
         let started = Instant::now();
-        assert_eq!(set.judge().evaluate(&call, &snapshot, None).refusal, None);
+        assert_eq!(set.judge(&call).evaluate(&call, &snapshot, None).refusal, None);
         started.elapsed()
     });
     timed.collect()

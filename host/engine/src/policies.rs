@@ -25,7 +25,7 @@ use crate::overseer::{self, KeptInput, Overseer};
 use crate::refusal::Refused;
 use crate::runtime::Runtime;
 use crate::set::PolicySet;
-use crate::status::{PolicyStatus, Rejection, RevisionInfo};
+use crate::status::{PolicyStatus, Rejection, RevisionInfo, SparePlugin};
 use crate::workshop::{Works, Workshop};
 use crate::{Now, notes};
 
@@ -38,6 +38,7 @@ pub struct Policies {
     history: History,
     current: ArcSwapOption<PolicySet>,
     rejected: ArcSwap<Vec<Rejection>>,
+    spare: ArcSwap<Vec<SparePlugin>>,
     counts: Counts,
     /// Whoever changes what is active holds this: two changes at once would undo each other.
     desk: Mutex<Desk>,
@@ -95,6 +96,7 @@ impl Policies {
             history: History::in_archive(archive),
             current: ArcSwapOption::empty(),
             rejected: ArcSwap::default(),
+            spare: ArcSwap::default(),
             desk: Mutex::default(),
         });
         overseer::start(Arc::downgrade(&policies), jobs).map_err(OpenError::Thread)?;
@@ -116,6 +118,7 @@ impl Policies {
             activated_at: current.as_ref().map(|set| set.activated_at()),
             policies: current.map(|set| set.info()).unwrap_or_default(),
             rejected: self.rejected.load().to_vec(),
+            spare: self.spare.load().to_vec(),
         }
     }
 

@@ -55,6 +55,9 @@ impl Policies {
                 return false;
             }
         };
+        if let Ok(spare) = folder::spare(self.folder(), &sources, &self.spare.load()) {
+            self.spare.store(Arc::new(spare));
+        }
         let parts = parts_of(&sources);
         let found = sources.iter().map(|source| (source.name.clone(), source.fingerprint));
         let found = found.collect();
