@@ -20,6 +20,7 @@ use crate::orders::Orders;
 use crate::source::{self, Part, PartId, Source};
 
 const BLOBS: &str = "policies/bytes/";
+const DOCUMENTS: &str = "policies/document/";
 const REVISIONS: &str = "policies/revision/";
 /// Hexadecimal.
 const REVISION_DIGITS: usize = 32;
@@ -33,7 +34,7 @@ pub(crate) struct History {
 }
 
 /// What a revision consists of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub members: Vec<Member>,
 }
@@ -46,7 +47,15 @@ pub(crate) struct Member {
     pub plugin_digest: Digest,
     pub config_digest: Digest,
     pub parts: Vec<PartId>,
+    /// Kept each by itself: most of them are those of the revision before.
+    #[serde(skip)]
     pub documents: Vec<Document>,
+}
+
+/// As it is kept: each member with the digests of its documents.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    members: Vec<(Member, Vec<Digest>)>,
 }
 
 /// A change from one revision to the next.
@@ -126,7 +135,19 @@ impl History {
         for part in ids.filter_map(|id| parts.get(&id.digest)) {
             self.archive.keep(&format!("{BLOBS}{}", part.id.digest), &part.bytes)?;
         }
-        self.put(&format!("{REVISIONS}{}", record.revision()), record)
+        let mut members = Vec::new();
+        for member in &record.members {
+            let documents = member.documents.iter().map(|document| self.keep_document(document));
+            members.push((member.clone(), documents.collect::<Result<_, _>>()?));
+        }
+        self.put(&format!("{REVISIONS}{}", record.revision()), &Stored { members })
+    }
+
+    fn keep_document(&self, document: &Document) -> Result<Digest, ArchiveError> {
+        let json = serde_json::to_vec(document).map_err(|error| ArchiveError(error.to_string()))?;
+        let digest = Digest::of(&json);
+        self.archive.keep(&format!("{DOCUMENTS}{digest}"), &json)?;
+        Ok(digest)
     }
 
     /// Makes a step to a revision that is kept.
@@ -154,7 +175,18 @@ impl History {
     }
 
     pub fn record(&self, revision: &str) -> Result<Option<Record>, ArchiveError> {
-        self.get(&format!("{REVISIONS}{revision}"))
+        let found = self.get::<Stored>(&format!("{REVISIONS}{revision}"))?;
+        let Some(Stored { members: stored }) = found else { return Ok(None) };
+        let mut members = Vec::new();
+        for (member, digests) in stored {
+            let documents = digests.iter().map(|digest| {
+                let missing = || ArchiveError(format!("the archive does not have {digest}"));
+                self.get(&format!("{DOCUMENTS}{digest}"))?.ok_or_else(missing)
+            });
+            let documents = documents.collect::<Result<_, _>>()?;
+            members.push(Member { documents, ..member });
+        }
+        Ok(Some(Record { members }))
     }
 
     /// What a policy of a past revision was made of, as if it lay in the folder.

@@ -179,6 +179,8 @@ impl Policies {
         let record = self.history.record(&step.revision)?;
         let missing = || ArchiveError(format!("revision {} is missing", step.revision));
         let members = record.ok_or_else(missing)?.members;
+        let documents = members.iter().flat_map(|member| member.documents.clone()).collect();
+        let orders = Orders { documents, ..step.orders };
         let sources = members.iter().map(|member| self.history.source(member)).collect();
         let candidates = desk.workshop.candidates(sources, &[], &self.works);
         let Assembly { members, refused, .. } = assemble(candidates, &[]);
@@ -195,8 +197,8 @@ impl Policies {
             }
             self.swap(PolicySet::new(members, plans, step.at, &BTreeMap::new()));
         }
-        desk.orders = step.orders.clone();
-        desk.kept = Some((step.revision, step.orders));
+        desk.orders = orders.clone();
+        desk.kept = Some((step.revision, orders));
         Ok(())
     }
 
