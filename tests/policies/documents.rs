@@ -43,6 +43,12 @@ async fn a_plan_is_created_changed_and_deleted_at_runtime() {
     failure(server.delete(path).await, 404);
     assert_eq!(plans(&server).await.len(), 4);
     failure(server.delete("/api/subscription/plans/free").await, 409);
+
+    // What a file has is taken away, and comes back with a document of its own.
+    server.delete("/api/subscription/plans/pro").await.data();
+    assert_eq!(plans(&server).await.len(), 3);
+    server.put("/api/subscription/plans/pro", &plan(9)).await.data();
+    assert_eq!(plans(&server).await.len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

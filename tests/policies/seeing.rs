@@ -34,7 +34,7 @@ async fn metrics_tell_of_policies_requests_and_the_ledger() {
     has("tollgate_policy_instances{policy=\"token-pricing\"", "");
     has("tollgate_policy_faults_total{policy=\"token-pricing\"", "fault=\"out_of_fuel\"} 0");
     has("tollgate_policy_call_duration_seconds_bucket{le=\"+Inf\",policy=\"token-pricing\"", "} 3");
-    has("tollgate_policies_refused{policy=\"broken\",step=\"verified\"}", " 1");
+    has("tollgate_policies_refused{policy=\"broken\",revision=\"", "step=\"verified\"} 1");
     has("tollgate_policies_activations_total 1", "");
     has("tollgate_policies_ready 1", "");
     has("tollgate_ledger_units_total 3", "");

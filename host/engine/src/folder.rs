@@ -5,8 +5,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::document::Document;
+use crate::limits::Limits;
+use crate::plugin;
 use crate::source::{self, Origin, Source};
+use crate::status::SparePlugin;
 
 /// Everything in the folder that is meant to be a policy, in the order of the names, with the
 /// documents laid over it. Hidden files are not: editors and orchestrators keep their own things
@@ -45,6 +49,44 @@ impl Origin for Folder<'_> {
         let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect::<io::Result<_>>().map_err(unreadable)
     }
+}
+
+/// Plugins that no manifest of these names, with what they are: those that were looked at before,
+/// by their bytes, are not looked at again.
+pub(crate) fn spare(
+    folder: &Path,
+    sources: &[Source],
+    before: &[SparePlugin],
+) -> io::Result<Vec<SparePlugin>> {
+    let named: Vec<_> =
+        sources.iter().flat_map(|source| &source.parts).map(|part| &part.id.path).collect();
+    let mut spare = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        if !file.ends_with(".wasm") || file.starts_with('.') || named.contains(&&file) {
+            continue;
+        }
+        // What cannot be read may be gone again.
+        let limit = Limits::default().component_bytes();
+        let Ok(bytes) = read_file(&folder.join(&file), limit) else { continue };
+        let plugin_digest = Digest::of(&bytes).to_string();
+        let same = |old: &&SparePlugin| old.file == file && old.plugin_digest == plugin_digest;
+        spare.push(match before.iter().find(same) {
+            Some(old) => old.clone(),
+            None => inspected(file, plugin_digest, &bytes),
+        });
+    }
+    spare.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(spare)
+}
+
+fn inspected(file: String, plugin_digest: String, bytes: &[u8]) -> SparePlugin {
+    let (found, problem) = match plugin::inspect(bytes) {
+        Ok(found) => (Some(found), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let (kind, api_version) = found.unzip();
+    SparePlugin { file, plugin_digest, kind, api_version, problem }
 }
 
 fn read_file(path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {

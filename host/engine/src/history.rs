@@ -20,6 +20,7 @@ use crate::orders::Orders;
 use crate::source::{self, Origin, Part, PartId, Source};
 
 const BLOBS: &str = "policies/bytes/";
+const DOCUMENTS: &str = "policies/document/";
 const REVISIONS: &str = "policies/revision/";
 /// Hexadecimal.
 const REVISION_DIGITS: usize = 32;
@@ -33,7 +34,7 @@ pub(crate) struct History {
 }
 
 /// What a revision consists of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub members: Vec<Member>,
 }
@@ -46,7 +47,15 @@ pub(crate) struct Member {
     pub plugin_digest: Digest,
     pub config_digest: Digest,
     pub parts: Vec<PartId>,
+    /// Kept each by itself: most of them are those of the revision before.
+    #[serde(skip)]
     pub documents: Vec<Document>,
+}
+
+/// As it is kept: each member with the digests of its documents.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    members: Vec<(Member, Vec<Digest>)>,
 }
 
 /// A change from one revision to the next.
@@ -126,7 +135,19 @@ impl History {
         for part in ids.filter_map(|id| parts.get(&id.digest)) {
             self.archive.keep(&format!("{BLOBS}{}", part.id.digest), &part.bytes)?;
         }
-        self.put(&format!("{REVISIONS}{}", record.revision()), record)
+        let mut members = Vec::new();
+        for member in &record.members {
+            let documents = member.documents.iter().map(|document| self.keep_document(document));
+            members.push((member.clone(), documents.collect::<Result<_, _>>()?));
+        }
+        self.put(&format!("{REVISIONS}{}", record.revision()), &Stored { members })
+    }
+
+    fn keep_document(&self, document: &Document) -> Result<Digest, ArchiveError> {
+        let json = serde_json::to_vec(document).map_err(|error| ArchiveError(error.to_string()))?;
+        let digest = Digest::of(&json);
+        self.archive.keep(&format!("{DOCUMENTS}{digest}"), &json)?;
+        Ok(digest)
     }
 
     /// Makes a step to a revision that is kept.
@@ -154,18 +175,43 @@ impl History {
     }
 
     pub fn record(&self, revision: &str) -> Result<Option<Record>, ArchiveError> {
-        self.get(&format!("{REVISIONS}{revision}"))
+        let found = self.get::<Stored>(&format!("{REVISIONS}{revision}"))?;
+        let Some(Stored { members: stored }) = found else { return Ok(None) };
+        let mut members = Vec::new();
+        for (member, digests) in stored {
+            let documents = digests.iter().map(|digest| {
+                let missing = || ArchiveError(format!("the archive does not have {digest}"));
+                self.get(&format!("{DOCUMENTS}{digest}"))?.ok_or_else(missing)
+            });
+            let documents = documents.collect::<Result<_, _>>()?;
+            members.push(Member { documents, ..member });
+        }
+        Ok(Some(Record { members }))
+    }
+
+    /// That the archive has all that a policy of a past revision was made of.
+    pub fn check(&self, member: &Member) -> Result<(), ArchiveError> {
+        member.parts.iter().try_for_each(|part| self.bytes(part).map(drop))
     }
 
     /// What a policy of a past revision was made of, as if it lay in the folder.
     pub fn source(&self, member: &Member) -> Source {
-        let kept = Kept { parts: &member.parts, archive: &*self.archive };
+        let kept = Kept { parts: &member.parts, history: self };
         let mut source = source::read(&member.name, &member.documents, &kept);
         if let Ok(files) = &mut source.files {
             // What decides in a revision decides, whatever trial it was on when it did.
             files.manifest.rollout = Rollout::Active;
         }
         source
+    }
+
+    fn bytes(&self, PartId { path, digest }: &PartId) -> Result<Vec<u8>, ArchiveError> {
+        let bytes = self.archive.find(&format!("{BLOBS}{digest}"))?;
+        let bytes = bytes.ok_or_else(|| ArchiveError(missing(path)))?;
+        match Digest::of(&bytes) == *digest {
+            true => Ok(bytes),
+            false => Err(ArchiveError(format!("{path} is damaged in the archive"))),
+        }
     }
 
     fn put<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ArchiveError> {
@@ -183,20 +229,14 @@ impl History {
 /// The files of a member, in the archive.
 struct Kept<'a> {
     parts: &'a [PartId],
-    archive: &'a dyn Archive,
+    history: &'a History,
 }
 
 impl Origin for Kept<'_> {
     fn fetch(&self, path: &Path, _: u64) -> Result<Arc<[u8]>, String> {
-        let missing = || format!("the archive does not have {}", path.display());
-        let mut parts = self.parts.iter();
-        let id = parts.find(|id| Path::new(&id.path) == path).ok_or_else(missing)?;
-        let bytes = self.archive.find(&format!("{BLOBS}{}", id.digest));
-        let bytes = bytes.map_err(|error| error.to_string())?.ok_or_else(missing)?;
-        match Digest::of(&bytes) == id.digest {
-            true => Ok(bytes.into()),
-            false => Err(format!("{} is damaged in the archive", path.display())),
-        }
+        let of_path = |id: &&PartId| Path::new(&id.path) == path;
+        let id = self.parts.iter().find(of_path).ok_or_else(|| missing(path.display()))?;
+        Ok(self.history.bytes(id).map_err(|error| error.to_string())?.into())
     }
 
     fn names(&self, folder: &Path) -> Result<Vec<String>, String> {
@@ -204,6 +244,10 @@ impl Origin for Kept<'_> {
         let inside = paths.filter(|path| path.parent() == Some(folder));
         Ok(inside.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
     }
+}
+
+fn missing(path: impl std::fmt::Display) -> String {
+    format!("the archive does not have {path}")
 }
 
 fn number_of(name: &str) -> u64 {

@@ -16,13 +16,16 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new(tiers: &[Seat<Tiers>]) -> Self {
-        Self { tiers: tiers.iter().map(Handle::new).collect() }
+    /// What does not concern the call costs it next to nothing, however many such policies there
+    /// are.
+    pub(crate) fn new(tiers: &[Seat<Tiers>], call: &Call) -> Self {
+        let concerns = |seat: &&Seat<Tiers>| seat.policy.card.manifest.applies_to.call(call);
+        Self { tiers: tiers.iter().filter(concerns).map(Handle::new).collect() }
     }
 
     /// Asks every policy that the call concerns. The first refusal wins; other limits add up, and
     /// between two for the same quota the later policy by name wins. May be asked again, with
-    /// another snapshot.
+    /// another snapshot of the same call.
     pub fn evaluate(
         &mut self,
         call: &Call,

@@ -71,7 +71,7 @@ pub use overseer::KeptInput;
 pub use policies::{LayError, OpenError, Policies, RollbackError};
 pub use refusal::ConfigProblem;
 pub use set::PolicySet;
-pub use status::{PolicyInfo, PolicyStatus, Rejection, RevisionInfo, RevisionMember};
+pub use status::{PolicyInfo, PolicyStatus, Rejection, RevisionInfo, RevisionMember, SparePlugin};
 pub use watch::{FolderWatch, WatchError};
 
 /// What time it is. The engine has no clock of its own.

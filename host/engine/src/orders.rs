@@ -15,6 +15,8 @@ use crate::source::Source;
 pub(crate) struct Orders {
     /// By the name of the policy.
     pub holds: BTreeMap<String, Hold>,
+    /// A revision has its own: the history does not tell them twice.
+    #[serde(skip)]
     pub documents: Vec<Document>,
     /// The latest ones last.
     pub quarantined: Vec<Quarantined>,

@@ -49,7 +49,7 @@ impl Plugin {
 
 /// Checks what a component imports and exports without compiling it; says which kind of policy
 /// it is for, and which version of the interface it speaks.
-fn inspect(bytes: &[u8]) -> Result<(Kind, String), String> {
+pub(crate) fn inspect(bytes: &[u8]) -> Result<(Kind, String), String> {
     if bytes.starts_with(b"\0asm\x01\0\0\0") {
         return Err("is a core module, not a component: `tollgate plugin build` makes one".into());
     }

@@ -5,6 +5,7 @@ mod documents;
 mod rollback;
 mod withdraw;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use crate::archive::{Archive, ArchiveError, MemoryArchive};
 use crate::candidate::AnyPolicy;
 use crate::comparison::ShadowInfo;
+use crate::digest::Digest;
 use crate::history::{History, Member};
 use crate::metrics::{EngineMetrics, PolicyMetrics};
 use crate::options::Options;
@@ -23,7 +25,7 @@ use crate::overseer::{self, KeptInput, Overseer};
 use crate::refusal::Refused;
 use crate::runtime::Runtime;
 use crate::set::PolicySet;
-use crate::status::{PolicyStatus, Rejection, RevisionInfo};
+use crate::status::{PolicyStatus, Rejection, RevisionInfo, SparePlugin};
 use crate::workshop::{Works, Workshop};
 use crate::{Now, notes};
 
@@ -36,6 +38,7 @@ pub struct Policies {
     history: History,
     current: ArcSwapOption<PolicySet>,
     rejected: ArcSwap<Vec<Rejection>>,
+    spare: ArcSwap<Vec<SparePlugin>>,
     counts: Counts,
     /// Whoever changes what is active holds this: two changes at once would undo each other.
     desk: Mutex<Desk>,
@@ -64,6 +67,9 @@ pub enum OpenError {
     Wasmtime(String),
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// What was lost may be what is in force.
+    #[error("cannot read which policies were active last")]
+    Archive(#[from] ArchiveError),
 }
 
 impl OpenError {
@@ -93,10 +99,11 @@ impl Policies {
             history: History::in_archive(archive),
             current: ArcSwapOption::empty(),
             rejected: ArcSwap::default(),
+            spare: ArcSwap::default(),
             desk: Mutex::default(),
         });
         overseer::start(Arc::downgrade(&policies), jobs).map_err(OpenError::Thread)?;
-        policies.go_on();
+        policies.go_on()?;
         policies.reload();
         Ok(policies)
     }
@@ -114,6 +121,7 @@ impl Policies {
             activated_at: current.as_ref().map(|set| set.activated_at()),
             policies: current.map(|set| set.info()).unwrap_or_default(),
             rejected: self.rejected.load().to_vec(),
+            spare: self.spare.load().to_vec(),
         }
     }
 
@@ -170,18 +178,22 @@ impl Policies {
     }
 
     /// Keeps the refusals for the status, writes a note beside each, and logs those that are new.
-    fn report(&self, refused: Vec<(String, Refused)>) {
+    /// `found` are the fingerprints of what lies in the folder.
+    fn report(&self, refused: Vec<(String, Refused)>, found: &BTreeMap<String, Digest>) {
         let known = self.rejected.load();
         let reported = refused.into_iter().map(|(name, Refused { step, reason, .. })| {
             let step = step.as_str();
-            let same =
-                |old: &&Rejection| (&old.name, old.step, &old.reason) == (&name, step, &reason);
+            let revision = found.get(&name).map(Digest::short);
+            let same = |old: &&Rejection| {
+                let known = (&old.name, old.step, &old.reason, &old.revision);
+                known == (&name, step, &reason, &revision)
+            };
             if let Some(old) = known.iter().find(same) {
                 return old.clone();
             }
             self.counts.refusals.fetch_add(1, Relaxed);
             tracing::warn!(policy = name, step, "a policy was refused: {reason}");
-            Rejection { name, step, reason, seen_at: self.works.overseer.now() }
+            Rejection { name, step, reason, revision, seen_at: self.works.overseer.now() }
         });
         let reported: Vec<_> = reported.collect();
         // Whoever reads the status finds the notes in place.

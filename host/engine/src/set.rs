@@ -162,8 +162,8 @@ impl PolicySet {
     }
 
     /// Everything the tier policies need to judge one call, at hand before any lock is taken.
-    pub fn judge(&self) -> Judge {
-        Judge::new(&self.tiers)
+    pub fn judge(&self, call: &Call) -> Judge {
+        Judge::new(&self.tiers, call)
     }
 
     /// The same for alert policies.

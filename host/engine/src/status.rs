@@ -17,6 +17,23 @@ pub struct PolicyStatus {
     pub activated_at: Option<Timestamp>,
     pub policies: Vec<PolicyInfo>,
     pub rejected: Vec<Rejection>,
+    /// Plugins in the folder that no manifest names.
+    pub spare: Vec<SparePlugin>,
+}
+
+/// A plugin that waits for a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SparePlugin {
+    pub file: String,
+    /// SHA-256, in hexadecimal.
+    pub plugin_digest: String,
+    /// What it is for; `None` where it is nothing that this host could run.
+    pub kind: Option<Kind>,
+    /// The version of the interface that it was built against.
+    pub api_version: Option<String>,
+    /// Why it could not be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// An active policy.
@@ -30,6 +47,8 @@ pub struct PolicyInfo {
     pub plugin_digest: String,
     /// SHA-256 of the manifest and of the documents laid over it, in hexadecimal.
     pub config_digest: String,
+    /// How many documents are laid over its configuration.
+    pub documents: usize,
     /// The version of the interface that the plugin was built against.
     pub api_version: String,
     /// `active`, `shadow` or `canary`.
@@ -55,6 +74,8 @@ pub struct Rejection {
     /// `probed` or `active`.
     pub step: &'static str,
     pub reason: String,
+    /// A few digits of a digest of what lies in the folder; `None` where nothing does.
+    pub revision: Option<String>,
     /// When it was first refused for this reason.
     pub seen_at: Timestamp,
 }
@@ -116,6 +137,7 @@ impl PolicyInfo {
             revision: card.revision(),
             plugin_digest: card.plugin.digest.to_string(),
             config_digest: card.manifest.digest.to_string(),
+            documents: card.manifest.made_of.documents.len(),
             api_version: card.plugin.api_version.clone(),
             state: card.manifest.rollout.as_str(),
             activated_at: card.activated_at.get().copied(),

@@ -32,6 +32,8 @@ pub struct FolderWatch {
 pub enum WatchError {
     #[error("cannot watch for changes of files")]
     Notify(#[from] notify::Error),
+    #[error("cannot tell where the folder of policies is")]
+    Folder(#[source] std::io::Error),
     #[error("cannot start the thread that watches the folder")]
     Thread(#[from] std::io::Error),
 }
@@ -46,7 +48,8 @@ impl Policies {
     pub fn watch(self: &Arc<Self>) -> Result<FolderWatch, WatchError> {
         let (signals, received) = mpsc::channel();
         let sender = signals.clone();
-        let folder = self.folder().to_owned();
+        // As what happened is reported, wherever this process began.
+        let folder = std::path::absolute(self.folder()).map_err(WatchError::Folder)?;
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if event.is_ok_and(|event| is_of_no_interest(&event, &folder)) {
                 return;
@@ -132,7 +135,7 @@ fn is_of_no_interest(event: &Event, folder: &Path) -> bool {
     let reads = matches!(event.kind, EventKind::Access(kind)
         if kind != AccessKind::Close(AccessMode::Write));
     let elsewhere =
-        |path: &Path| path.parent() != Some(folder) && path.file_name() != folder.file_name();
+        |path: &Path| !path.starts_with(folder) && path.file_name() != folder.file_name();
     let nothing = |path: &PathBuf| is_note(path) || elsewhere(path);
     reads || (!event.paths.is_empty() && event.paths.iter().all(nothing))
 }

@@ -12,8 +12,8 @@ use crate::runtime;
 /// The exit code with which it says that the component cannot be compiled, and why.
 pub(super) const REFUSED: i32 = 3;
 
-/// Everybody else comes first.
-const NICE: i32 = 19;
+/// Calls come first, and a replaced plugin does not wait for ever on a machine that is busy.
+const NICE: i32 = 5;
 
 /// What it is to do; the component follows.
 #[derive(Serialize, Deserialize)]

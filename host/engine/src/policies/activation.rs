@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use tollgate_domain::{PlanBook, Timestamp};
 
@@ -49,24 +50,30 @@ impl Policies {
             Ok(sources) => sources,
             Err(error) => {
                 let why = format!("cannot read the folder of policies: {error}");
-                self.report(vec![(WHOLE_SET.to_owned(), Refused::new(Step::Verified, why))]);
+                let refused = Refused::new(Step::Verified, why);
+                self.report(vec![(WHOLE_SET.to_owned(), refused)], &BTreeMap::new());
                 return false;
             }
         };
+        if let Ok(spare) = folder::spare(self.folder(), &sources, &self.spare.load()) {
+            self.spare.store(Arc::new(spare));
+        }
         let parts = parts_of(&sources);
+        let found = sources.iter().map(|source| (source.name.clone(), source.fingerprint));
+        let found = found.collect();
         let mut orders = desk.orders.clone();
         let held = orders.hold_back(&mut sources);
         let mut candidates = desk.workshop.candidates(sources, active, &self.works);
         candidates.extend(held.into_iter().map(|(name, refused)| (name, Err(refused))));
         let Assembly { members, candidates, mut refused } = assemble(candidates, active);
-        self.report(refused.clone());
+        self.report(refused.clone(), &found);
         let Some((members, plans)) = members else { return false };
         let (cause, reason) = (Cause::Folder, String::new());
         let proposal = Proposal { members, plans, candidates, orders, parts, cause, reason };
         self.activate(desk, proposal).unwrap_or_else(|error| {
             let why = format!("the revision cannot be kept, and is not used before it is: {error}");
             refused.push((WHOLE_SET.to_owned(), Refused::new(Step::Active, why)));
-            self.report(refused);
+            self.report(refused, &found);
             false
         })
     }
@@ -154,11 +161,12 @@ impl Policies {
     }
 
     /// Goes on from what was active last, if anything was.
-    pub(super) fn go_on(&self) {
-        let mut desk = self.desk.lock();
-        if let Err(error) = self.restore(&mut desk) {
-            tracing::error!(%error, "cannot go on from the policies that were active last");
-        }
+    pub(super) fn go_on(&self) -> Result<(), ArchiveError> {
+        let begun = Instant::now();
+        self.restore(&mut self.desk.lock())?;
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(elapsed_ms, "went on from the policies that were active last");
+        Ok(())
     }
 
     fn restore(&self, desk: &mut Desk) -> Result<(), ArchiveError> {
@@ -166,6 +174,9 @@ impl Policies {
         let record = self.history.record(&step.revision)?;
         let missing = || ArchiveError(format!("revision {} is missing", step.revision));
         let members = record.ok_or_else(missing)?.members;
+        members.iter().try_for_each(|member| self.history.check(member))?;
+        let documents = members.iter().flat_map(|member| member.documents.clone()).collect();
+        let orders = Orders { documents, ..step.orders };
         let sources = members.iter().map(|member| self.history.source(member)).collect();
         let candidates = desk.workshop.candidates(sources, &[], &self.works);
         let Assembly { members, refused, .. } = assemble(candidates, &[]);
@@ -182,8 +193,8 @@ impl Policies {
             }
             self.swap(PolicySet::new(members, plans, step.at, &BTreeMap::new()));
         }
-        desk.orders = step.orders.clone();
-        desk.kept = Some((step.revision, step.orders));
+        desk.orders = orders.clone();
+        desk.kept = Some((step.revision, orders));
         Ok(())
     }
 

@@ -61,10 +61,12 @@ fn a_plan_refuses_a_provider_that_it_does_not_sell() {
     let policies = Folder::shipped().open();
     let set = active(&policies);
     let snapshot = snapshot(set.plans(), Some("free"));
-    let mut judge = set.judge();
-    let granted = judge.evaluate(&call("gemini", "m", &[]), &snapshot, None);
-    assert_eq!(granted.refusal, None);
-    let refused = judge.evaluate(&call("openai", "m", &[]), &snapshot, None).refusal.unwrap();
+    let judge = |provider| {
+        let call = call(provider, "m", &[]);
+        set.judge(&call).evaluate(&call, &snapshot, None)
+    };
+    assert_eq!(judge("gemini").refusal, None);
+    let refused = judge("openai").refusal.unwrap();
     assert_eq!((refused.reason.as_str(), refused.level), ("not_in_plan", 0));
     assert_eq!(info(&policies, "standard-tiers").calls, 2);
 }
@@ -100,7 +102,7 @@ fn what_a_request_takes_along_can_wait_on_any_thread() {
     fn is_send<T: Send>(_: &T) {}
     let set = active(&SHIPPED);
     is_send(&set);
-    is_send(&set.judge());
+    is_send(&set.judge(&call("gemini", "m", &[])));
     is_send(&set.alerter());
 }
 
@@ -115,8 +117,11 @@ fn a_policy_is_called_only_for_what_it_applies_to() {
     let policies = folder.open();
     let set = active(&policies);
     let snapshot = snapshot(set.plans(), Some("free"));
-    assert_eq!(set.judge().evaluate(&call("openai", "m", &[]), &snapshot, None).refusal, None);
+    let judge = |provider| {
+        let call = call(provider, "m", &[]);
+        set.judge(&call).evaluate(&call, &snapshot, None)
+    };
+    assert_eq!(judge("openai").refusal, None);
     assert_eq!(info(&policies, "standard-tiers").calls, 0);
-    let refused = set.judge().evaluate(&call("xai", "m", &[]), &snapshot, None);
-    assert!(refused.refusal.is_some());
+    assert!(judge("xai").refusal.is_some());
 }

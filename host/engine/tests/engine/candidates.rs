@@ -1,5 +1,7 @@
 //! What is refused, at which step and in which words.
 
+use tollgate_engine::Kind;
+
 use crate::support::{Folder, guest, rejection, shipped};
 
 /// A complete folder and in it a candidate named `mine`, of this plugin and manifest.
@@ -109,4 +111,21 @@ fn two_policies_cannot_define_the_same_plan() {
     let rejection = rejection(&policies);
     assert_eq!((rejection.name.as_str(), rejection.step), ("ztiers", "active"));
     assert!(policies.current().is_some());
+}
+
+#[test]
+fn a_plugin_that_no_manifest_names_is_looked_at_and_listed() {
+    let folder = Folder::small();
+    folder.write("waits.wasm", shipped("threshold-alerts.wasm"));
+    folder.write("broken.wasm", b"<html>");
+    let policies = folder.open();
+    let spare = policies.status().spare;
+    let files: Vec<_> = spare.iter().map(|plugin| plugin.file.as_str()).collect();
+    assert_eq!(files, ["broken.wasm", "waits.wasm"]);
+    assert!(spare[0].problem.as_ref().unwrap().contains("is not a WebAssembly component"));
+    assert_eq!(spare[1].kind, Some(Kind::Alert));
+    assert_eq!(spare[1].api_version.as_deref(), Some("0.1.0"));
+    folder.remove("waits.wasm");
+    policies.reload();
+    assert_eq!(policies.status().spare.len(), 1);
 }

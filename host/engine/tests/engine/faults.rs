@@ -98,7 +98,7 @@ fn more_requests_than_instances_can_wait_at_once() {
     let (_folder, policies) = hostile("");
     let set = active(&policies);
     let snapshot = snapshot(set.plans(), None);
-    let mut judges: Vec<_> = (0..1_000).map(|_| set.judge()).collect();
+    let mut judges: Vec<_> = (0..1_000).map(|_| set.judge(&call("good", "m", &[]))).collect();
     for judge in &mut judges {
         let opinion = judge.evaluate(&call("good", "m", &[]), &snapshot, None);
         assert_eq!(opinion.refusal, None);

@@ -8,6 +8,7 @@
 //! - `conduct`: policies that turn out to be bad once they are active;
 //! - `documents`: what is laid over a policy at runtime;
 //! - `history`: what was active is kept, and can be active again;
+//! - `logging`: what policies write;
 //! - `reload`: how one set follows another;
 //! - `watching`: how soon a change is seen.
 
@@ -26,6 +27,7 @@ mod conduct;
 mod documents;
 mod faults;
 mod history;
+mod logging;
 mod reload;
 mod support;
 mod watching;

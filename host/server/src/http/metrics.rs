@@ -9,7 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
-use tollgate_engine::PolicyMetrics;
+use tollgate_engine::{PolicyMetrics, Rejection};
 use tollgate_ledger::Numbers;
 
 use super::App;
@@ -66,6 +66,7 @@ struct OfFault {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfRefused {
     policy: String,
+    revision: String,
     step: &'static str,
 }
 
@@ -173,7 +174,9 @@ impl Page<'_> {
             self.0.encode_descriptor("policies_refused", help, None, MetricType::Gauge)?;
         // Names come from a folder that may be full of anything.
         for rejection in measured.refused.iter().take(REFUSED_MAX) {
-            let labels = OfRefused { policy: rejection.name.clone(), step: rejection.step };
+            let Rejection { name, step, revision, .. } = rejection;
+            let (policy, revision) = (name.clone(), revision.clone().unwrap_or_default());
+            let labels = OfRefused { policy, revision, step };
             refused.encode_family(&labels)?.encode_gauge(&1)?;
         }
         Ok(())

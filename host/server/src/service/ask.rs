@@ -22,7 +22,7 @@ impl Service {
     /// Whether the call would fit now.
     pub async fn check(&self, call: Call) -> Result<Answer, Error> {
         let Question { set, call, asked, cost, now } = self.question(call)?;
-        let mut judge = set.judge();
+        let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         let decision = self.ledger.check(&ask, now, judged).await?;
@@ -40,7 +40,7 @@ impl Service {
             return Ok(first);
         }
         let Question { set, call, asked, cost, now } = self.question(call)?;
-        let mut judge = set.judge();
+        let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         Ok(self.ledger.reserve(&ask, time_to_live, &turn, now, judged).await?)

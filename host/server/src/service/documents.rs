@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tollgate_domain::{ModelId, Plan, PlanId, ProviderId, Usd};
-use tollgate_engine::{Document, LayError};
+use tollgate_engine::{Document, LayError, PolicySet};
 
 use super::{Error, Service};
 
@@ -52,7 +52,12 @@ impl Service {
                 return Err(Error::PlanInUse(id));
             }
             let document = plan_document(policy, &id, None);
-            policies.lay(document)?;
+            // What no file has is gone with its document; what one has is taken away by another.
+            let _ = policies.lift(&document);
+            let has = |set: Arc<PolicySet>| set.plans().get(&id).is_some();
+            if policies.current().is_some_and(has) {
+                policies.lay(document)?;
+            }
             Ok(())
         })
         .await

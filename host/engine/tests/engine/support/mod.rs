@@ -156,7 +156,8 @@ pub fn snapshot(plans: &PlanBook, id: Option<&str>) -> Snapshot {
 pub fn judge(policies: &Policies, provider: &str) -> Opinion {
     let set = active(policies);
     let snapshot = snapshot(set.plans(), None);
-    set.judge().evaluate(&call(provider, "m", &[]), &snapshot, None)
+    let call = call(provider, "m", &[]);
+    set.judge(&call).evaluate(&call, &snapshot, None)
 }
 
 /// The same for a call of this subject.
@@ -164,7 +165,7 @@ pub fn judge_for(policies: &Policies, subject: &str, provider: &str) -> Opinion 
     let call = Call { subject: subject.parse().unwrap(), ..call(provider, "m", &[]) };
     let set = active(policies).for_subject(&call.subject);
     let snapshot = snapshot(set.plans(), None);
-    set.judge().evaluate(&call, &snapshot, None)
+    set.judge(&call).evaluate(&call, &snapshot, None)
 }
 
 /// Waits for something that is bound to happen, soon.

@@ -12,6 +12,7 @@
 //! sled's `flush` does not reach stable storage (it uses `sync_file_range`): `sync_data` on its
 //! file, after the flush, does.
 
+mod accounts;
 mod block;
 mod closing;
 mod folder;
@@ -193,19 +194,7 @@ impl Store for SledStore {
         &self,
         wanted: &dyn Fn(&SubjectId, &Account) -> bool,
     ) -> Result<bool, StoreError> {
-        let subjects: BTreeSet<SubjectId> = {
-            let memory = self.memory.read();
-            memory.overlays().flat_map(|overlay| overlay.accounts.keys().cloned()).collect()
-        };
-        let recent = subjects.into_iter().map(Ok);
-        for subject in recent.chain(self.rows.accounts()) {
-            let subject = subject?;
-            let found = self.account(&subject)?;
-            if found.is_some_and(|(_, account)| wanted(&subject, &account)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.find_account(wanted)
     }
 
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {

@@ -85,9 +85,9 @@ pub async fn change(
     };
     let changed = changed.await;
     let list = changed.and_then(|()| Ok(service.price_list(provider.parse().ok().as_ref())?));
-    let row = list.as_ref().map(|list| {
-        list.iter().filter(|line| line.model == model || model == NO_MODEL).map(row).last()
-    });
+    let row = list
+        .as_ref()
+        .map(|list| list.iter().rfind(|line| line.model == model || model == NO_MODEL).map(row));
     answer(&service, Exception::Pricing, None, row)
 }
 
