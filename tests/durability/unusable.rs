@@ -118,13 +118,30 @@ async fn a_byte_that_has_changed_is_told_by_all_that_read_the_data() {
     let home = used().await;
     let file = home.path().join("data/db");
     let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes[last - 100] ^= 1;
     fs::write(&file, bytes).unwrap();
     for command in ["serve", "verify", "export"] {
         let mut run = tollgate();
         run.arg(command).current_dir(home.path());
         let said = refused(run).await;
         assert!(said.contains("data/db: damaged"), "{command}: {said}");
+    }
+}
+
+/// What the policies are made of takes most of so small a ledger.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_that_has_changed_in_what_policies_are_made_of_is_told_as_well() {
+    let home = used().await;
+    let file = home.path().join("data/db");
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    for (command, word) in [("serve", "damaged"), ("verify", "1 differences")] {
+        let mut run = tollgate();
+        run.arg(command).current_dir(home.path());
+        let said = refused(run).await;
+        assert!(said.contains(word), "{command}: {said}");
     }
 }

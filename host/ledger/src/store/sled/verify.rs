@@ -87,6 +87,7 @@ impl SledStore {
         billing.compare(self, &mut differences);
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);
+        self.read_shelf(&mut differences);
         Verification {
             blocks: journal.blocks,
             events: journal.totals.events,
@@ -94,6 +95,14 @@ impl SledStore {
             totals: journal.totals,
             differences_total: differences.total,
             differences: differences.first,
+        }
+    }
+
+    /// What others keep follows from no block: that it can be read is all there is to say.
+    fn read_shelf(&self, differences: &mut Differences) {
+        let names = differences.readable("what is kept under names", self.rows.shelf(""));
+        for name in names.unwrap_or_default() {
+            differences.readable(&format!("what is kept as `{name}`"), self.rows.shelved(&name));
         }
     }
 }
