@@ -54,6 +54,11 @@ use crate::totals::Table;
 /// forgotten, this seldom.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
+/// Where more accounts than this wait for their rows while others are being written, commits go
+/// slower, so that the rows keep up: some two kilobytes each.
+const WAITING_MAX: usize = 64 * 1024;
+const SLOWER_BY: Duration = Duration::from_millis(10);
+
 /// A ledger's data in a folder of its own. One process at a time.
 pub struct SledStore {
     rows: Rows,
@@ -122,6 +127,11 @@ impl SledStore {
                     levels.for_each(|subject| memory.current.add_use(subject, &fact));
                 }
             }
+        }
+        let too_many = memory.current.accounts.len() > WAITING_MAX && memory.condensing.is_some();
+        drop(memory);
+        if too_many {
+            std::thread::sleep(SLOWER_BY);
         }
         Ok(outcomes)
     }
