@@ -7,6 +7,7 @@
 //! - `damage`: what changes on the disk is noticed
 //! - `exactness`: no two callers share the last unit
 //! - `model`: random histories, audited by a naive model
+//! - `months`: a past month costs one row to read
 //! - `names`: callers' names of events, however many
 //! - `recovery`: what is acknowledged survives a restart
 //! - `reservations`: where they lie on the disk, however many
@@ -26,6 +27,7 @@ mod corrections;
 mod damage;
 mod exactness;
 mod model;
+mod months;
 mod names;
 mod recovery;
 mod refusals;

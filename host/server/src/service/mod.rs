@@ -33,7 +33,7 @@ pub use error::Error;
 pub use policies::Measured;
 pub use price::PriceQuestion;
 pub use rate::{Made, Used};
-pub use record::UseReport;
+pub use record::{RatedUse, UseReport};
 pub use refusals::Refusals;
 pub use settle::Settlement;
 pub use statistics::Statistics;

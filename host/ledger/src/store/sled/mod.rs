@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
@@ -49,6 +50,11 @@ use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
+
+/// Where more accounts than this wait for their rows while others are being written, commits go
+/// slower, so that the rows keep up: some two kilobytes each.
+const WAITING_MAX: usize = 64 * 1024;
+const SLOWER_BY: Duration = Duration::from_millis(10);
 
 /// A ledger's data in a folder of its own. One process at a time.
 pub struct SledStore {
@@ -118,6 +124,11 @@ impl SledStore {
                     levels.for_each(|subject| memory.current.add_use(subject, &fact));
                 }
             }
+        }
+        let too_many = memory.current.accounts.len() > WAITING_MAX && memory.condensing.is_some();
+        drop(memory);
+        if too_many {
+            std::thread::sleep(SLOWER_BY);
         }
         Ok(outcomes)
     }
