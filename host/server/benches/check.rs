@@ -47,7 +47,7 @@ fn estimate(bencher: Bencher) {
 fn judge(bencher: Bencher) {
     let (set, call) = (set(), call());
     let snapshot = Disk::new().check(&set, &call);
-    bencher.bench_local(|| set.judge().evaluate(&call, &snapshot, None));
+    bencher.bench_local(|| set.judge(&call).evaluate(&call, &snapshot, None));
 }
 
 #[divan::bench]
@@ -73,7 +73,7 @@ impl Disk {
     fn check(&self, set: &PolicySet, call: &Call) -> Snapshot {
         let estimate = set.estimate(call, AT).unwrap();
         let call = Call { usage: estimate.usage, ..call.clone() };
-        let mut judge = set.judge();
+        let mut judge = set.judge(&call);
         let (plans, revision) = (set.plans(), set.revision());
         let ask = Ask { call: &call, asked: None, cost: estimate.cost, plans, revision };
         let cost = estimate.cost.known();
