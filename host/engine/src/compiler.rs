@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -35,6 +35,9 @@ pub struct Compiling {
     pub folder: PathBuf,
     /// How much processor time one component may take, on all cores together.
     pub seconds_max: u64,
+    /// How long it may take until it has had that: a machine that is busy gives less of it, and a
+    /// process that waits for something must end as well.
+    pub patience: Duration,
     pub memory_mib_max: u64,
 }
 

@@ -35,6 +35,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What one compilation may take; a component of 32 MiB needs a fraction of it.
 const COMPILER_MEMORY_MIB: u64 = 4096;
 
+/// How long a second of the compiler's may last.
+const COMPILER_PATIENCE: Duration = Duration::from_secs(4);
+
 /// How long requests under way may take once the service is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -99,6 +102,7 @@ fn compiling(settings: &Settings) -> anyhow::Result<Compiling> {
         arguments: vec!["compile-plugin".into()],
         folder: settings.place.data.join("compiled"),
         seconds_max: settings.compile_seconds.into(),
+        patience: COMPILER_PATIENCE * settings.compile_seconds + COMPILER_PATIENCE * 30,
         memory_mib_max: COMPILER_MEMORY_MIB,
     })
 }

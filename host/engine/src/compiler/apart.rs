@@ -12,10 +12,6 @@ use super::child::{Order, REFUSED};
 use super::trusted::MachineCode;
 use crate::refusal::{Refused, Step};
 
-/// Processor time is what is bounded. A machine that is busy gives less of it: this is for a
-/// process that waits for something.
-const WALL_FACTOR: u64 = 4;
-
 /// More is not the machine code of a component of 32 MiB.
 const CODE_BYTES_MAX: u64 = 1 << 30;
 const WORDS_BYTES_MAX: u64 = 4096;
@@ -36,8 +32,7 @@ pub(super) fn compile(
         .stderr(Stdio::piped())
         .spawn();
     let child = started.map_err(|error| passing(format!("cannot start the compiler: {error}")))?;
-    let wall = Duration::from_secs(compiling.seconds_max.saturating_mul(WALL_FACTOR));
-    let said = talk(child, &order, component, wall)
+    let said = talk(child, &order, component, compiling.patience)
         .map_err(|error| passing(format!("cannot talk to the compiler: {error}")))?;
     said.into_code(compiling)
 }
@@ -50,7 +45,12 @@ struct Said {
     words: String,
 }
 
-fn talk(mut child: Child, order: &str, component: &[u8], wall: Duration) -> std::io::Result<Said> {
+fn talk(
+    mut child: Child,
+    order: &str,
+    component: &[u8],
+    patience: Duration,
+) -> std::io::Result<Said> {
     let (mut input, output, words) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -71,7 +71,7 @@ fn talk(mut child: Child, order: &str, component: &[u8], wall: Duration) -> std:
             // Nobody waits only where it took too long.
             let _ = sender.send(read.transpose().map(|_| code));
         });
-        let code = done.recv_timeout(wall);
+        let code = done.recv_timeout(patience);
         if matches!(code, Err(RecvTimeoutError::Timeout)) {
             child.kill()?;
         }
@@ -100,7 +100,7 @@ impl Said {
                 format!("cannot be compiled in {mib} MiB of memory: the compiler ended by {status}")
             }
             Some(status) => format!("the compiler ended with {status}: {words}"),
-            None => format!("takes for ever to compile: {seconds} s of processor time are allowed"),
+            None => format!("takes for ever to compile: {:?} are allowed", compiling.patience),
         };
         Err(Refused::new(Step::Compiled, why))
     }

@@ -10,12 +10,17 @@ use crate::support::{Folder, NOW};
 
 /// Why nothing was compiled by this program.
 fn refused(program: &str, arguments: &[&str]) -> Rejection {
+    refused_after(Duration::from_secs(60), program, arguments)
+}
+
+fn refused_after(patience: Duration, program: &str, arguments: &[&str]) -> Rejection {
     let (folder, cache) = (Folder::small(), Folder::empty());
     let compiling = Compiling {
         program: program.into(),
         arguments: arguments.iter().map(OsString::from).collect(),
         folder: cache.path().join("compiled"),
         seconds_max: 1,
+        patience,
         memory_mib_max: 100,
     };
     let options = Options { compiling: Some(compiling), ..Options::new(folder.path()) };
@@ -30,7 +35,7 @@ fn refused(program: &str, arguments: &[&str]) -> Rejection {
 #[test]
 fn a_compiler_that_takes_for_ever_is_ended() {
     let started = Instant::now();
-    let why = refused("/bin/sleep", &["1000"]);
+    let why = refused_after(Duration::from_secs(1), "/bin/sleep", &["1000"]);
     assert_eq!(why.step, "compiled");
     assert!(why.reason.contains("takes for ever to compile"), "{}", why.reason);
     assert!(started.elapsed() < Duration::from_secs(30));
