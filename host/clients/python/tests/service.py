@@ -13,7 +13,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[4]
+PROGRAM = REPOSITORY / (os.environ.get("TOLLGATE") or "target/release/tollgate")
 PATIENCE_SECONDS = 60.0
 
 #: Plans whose quotas never reset, so that no test depends on the day it runs.
@@ -42,8 +45,8 @@ class Service:
         self.url = f"http://127.0.0.1:{self._port}"
         policies = home / "policies"
         shutil.copytree(REPOSITORY / "policies", policies)
-        if not list(policies.glob("*.wasm")):
-            raise RuntimeError("policies/ has no plugins: run `make build` first")
+        if not PROGRAM.exists() or not list(policies.glob("*.wasm")):
+            pytest.exit("there is no service to test against: run `make build` first", 1)
         with (policies / "standard-tiers.toml").open("a") as file:
             file.write(PLANS)
         self._process: Optional[subprocess.Popen[bytes]] = None
@@ -54,11 +57,10 @@ class Service:
         eventually("the service is ready", self.ready)
 
     def launch(self) -> None:
-        program = os.environ.get("TOLLGATE") or "target/release/tollgate"
         env = {name: value for name, value in os.environ.items() if "TOLLGATE" not in name}
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(REPOSITORY / program), "serve", "--listen", f"127.0.0.1:{self._port}"],
+                [str(PROGRAM), "serve", "--listen", f"127.0.0.1:{self._port}"],
                 cwd=self._home,
                 env=env,
                 stdout=log,

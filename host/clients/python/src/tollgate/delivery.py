@@ -70,6 +70,8 @@ class Delivery:
 
     def close(self, timeout_seconds: float) -> None:
         """A last try. What remains stays on disk where there is a folder, or is lost aloud."""
+        if self._closing:
+            return
         if not self.flush(timeout_seconds) and self._spool is None:
             log.error("%d records are lost: the service is away", len(self._outbox))
         self._closing = True
