@@ -178,9 +178,9 @@ class TollgateMiddleware:
             end(around)
             try:
                 await self._tell(report, answering, failure, scope["method"], reservation)
-            except SubscriptionException:
+            except SubscriptionException as error:
                 # The caller has its answer already.
-                log.exception("a request could not be recorded")
+                log.error("a request could not be recorded: %s", error)
 
     async def _tell(
         self,

@@ -217,8 +217,8 @@ class Call(Report):
                 self._client.release(self.reservation)
             else:
                 self.receipt = self._client.settle(self.reservation, **used)
-        except SubscriptionException:
+        except SubscriptionException as error:
             if failure is None:
                 raise
             # What the block raised is what its caller must hear.
-            log.exception("a call that failed could not be recorded")
+            log.error("a call that failed could not be recorded: %s", error)
