@@ -110,5 +110,10 @@ async fn every_answer_of_the_open_catalogue_costs_exactly_what_it_says() {
         }
     }
     eprintln!("{} answers: {priced} prices, {unpriced} times none", cases.len());
-    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong[..wrong.len().min(10)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} are wrong:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(10)].join("\n")
+    );
 }

@@ -67,9 +67,10 @@ fn read(folder: &Path, path: &Path, name: &str) -> Result<Files, Refused> {
 fn included(folder: &Path, patterns: &[Pattern]) -> Result<Vec<(String, String)>, String> {
     let mut files = BTreeMap::new();
     for pattern in patterns {
-        for path in pattern.files(folder).map_err(|error| {
-            format!("cannot read the folder of {}: {error}", pattern.as_str())
-        })? {
+        for path in pattern
+            .files(folder)
+            .map_err(|error| format!("cannot read the folder of {}: {error}", pattern.as_str()))?
+        {
             let name = path.to_string_lossy().into_owned();
             let bytes = read_file(&folder.join(&path), MANIFEST_BYTES_MAX)?;
             let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;

@@ -41,7 +41,8 @@ impl Pattern {
     /// The manifests of the folder itself cannot be included.
     fn parse(text: &str) -> Option<Self> {
         let (folder, name) = text.rsplit_once('/')?;
-        let is_name = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('*');
+        let is_name =
+            |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('*');
         let (before, after) = match name.split_once('*') {
             Some((before, after)) => (before, Some(after.to_owned())),
             None => (name, None),
@@ -118,7 +119,11 @@ impl Manifest {
     }
 
     /// A problem at `/included/0/…`, where it stands in the file.
-    pub(super) fn problem_in_included(&self, pointer: &str, message: &str) -> Option<ManifestError> {
+    pub(super) fn problem_in_included(
+        &self,
+        pointer: &str,
+        message: &str,
+    ) -> Option<ManifestError> {
         let (position, inside) = pointer.strip_prefix("/included/").map(|rest| {
             rest.split_once('/').map_or((rest, String::new()), |(n, rest)| (n, format!("/{rest}")))
         })?;
@@ -174,7 +179,8 @@ mod tests {
 
     #[test]
     fn what_lies_outside_or_is_a_manifest_cannot_be_included() {
-        for text in ["../x/*.toml", "/x/*.toml", "*.toml", "a/*/b.toml", "a/b", "a/*.*", "a/.b.toml"]
+        for text in
+            ["../x/*.toml", "/x/*.toml", "*.toml", "a/*/b.toml", "a/b", "a/*.*", "a/.b.toml"]
         {
             assert_eq!(Pattern::parse(text), None, "{text}");
         }

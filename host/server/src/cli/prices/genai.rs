@@ -145,7 +145,8 @@ impl Import<'_> {
     }
 
     fn rate(&mut self, place: &str, key: &str, unit: &Unit, value: &Value, rates: &mut Rates) {
-        let Some((rate, is_exact)) = decimal(value).and_then(|it| Rate::nearest(it, unit.per)) else {
+        let Some((rate, is_exact)) = decimal(value).and_then(|it| Rate::nearest(it, unit.per))
+        else {
             self.skipped.note(place, format!("`{key}` of {value}"));
             return;
         };

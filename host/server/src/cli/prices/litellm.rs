@@ -76,7 +76,8 @@ pub fn read(json: &str, skipped: &mut Unexpressed) -> anyhow::Result<Catalogue> 
         let other_name = (model != *name).then(|| name.clone());
         prices.extend(of_model(name, provider, model, other_name, entry, skipped));
     }
-    let providers: BTreeSet<_> = prices.iter().map(|price: &Price| price.provider.clone()).collect();
+    let providers: BTreeSet<_> =
+        prices.iter().map(|price: &Price| price.provider.clone()).collect();
     let about = |id: String| Provider { id, snapshots: true, ..Provider::default() };
     Ok(Catalogue {
         name: "litellm".into(),
@@ -142,9 +143,9 @@ fn of_model(
             Conditions { service_tier: vec![(*tier).to_owned()], ..Conditions::default() };
         prices.push(with(&price, &overlaid(&costs, own), conditions));
     }
-    for (region, factor) in entry.iter().filter_map(|(key, value)| {
-        Some((key.strip_prefix(REGION)?, decimal(value)?))
-    }) {
+    for (region, factor) in
+        entry.iter().filter_map(|(key, value)| Some((key.strip_prefix(REGION)?, decimal(value)?)))
+    {
         for mut regional in prices.clone().into_iter().filter(|it| it.conditions.region.is_empty())
         {
             let times = |rates: &Rates| scaled(rates, factor);
@@ -260,13 +261,10 @@ fn costs(
 }
 
 /// Of what a cost is, above how many input tokens, and in which service tier.
-fn meaning(
-    key: &str,
-    mode: &str,
-) -> Option<(&'static str, Option<u64>, Option<&'static str>)> {
-    let of_tier = SERVICE_TIERS.into_iter().find_map(|(ending, tier)| {
-        Some((key.strip_suffix(ending)?, tier))
-    });
+fn meaning(key: &str, mode: &str) -> Option<(&'static str, Option<u64>, Option<&'static str>)> {
+    let of_tier = SERVICE_TIERS
+        .into_iter()
+        .find_map(|(ending, tier)| Some((key.strip_suffix(ending)?, tier)));
     let (key, tier) = of_tier.map_or((key, None), |(key, tier)| (key, Some(tier)));
     let above = key.strip_suffix("k_tokens").and_then(|key| {
         let (key, thousands) = key.rsplit_once("_above_")?;

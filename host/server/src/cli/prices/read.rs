@@ -77,7 +77,8 @@ fn price(entry: &dyn TableLike) -> anyhow::Result<Price> {
         max_output_tokens: count("max_output_tokens"),
     };
     for tier in tables(entry, "tiers") {
-        let above = tier.get("above").and_then(Item::as_integer).context("a tier has no `above`")?;
+        let above =
+            tier.get("above").and_then(Item::as_integer).context("a tier has no `above`")?;
         price.tiers.insert(u64::try_from(above)?, rates(tier)?);
     }
     Ok(price)

@@ -32,9 +32,9 @@ impl Units {
             let price = text(unit, "price_key").to_owned();
             units.by_price.insert(price, Unit { quantity: ours(quantity).into(), per });
             if let Some(dimensions) = unit.get("dimensions").and_then(Value::as_object) {
-                let texts = dimensions.iter().filter_map(|(name, value)| {
-                    Some((name.clone(), value.as_str()?.to_owned()))
-                });
+                let texts = dimensions
+                    .iter()
+                    .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
                 units.dimensions.insert(quantity.clone(), texts.collect());
             }
         }
