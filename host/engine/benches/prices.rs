@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_domain::{Call, Metadata, Timestamp, Usage};
-use tollgate_engine::{Options, Policies};
+use tollgate_engine::{Options, Payer, Policies};
 
 /// 2026-08-01T12:00:00Z.
 const AT: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
@@ -47,12 +47,12 @@ fn main() {
             ("a regex", format!("model-{}-2026-07-15", last)),
         ] {
             let call = call(&model);
-            let quote = set.price(&call, AT).expect("a usage").expect("a price");
+            let quote = set.price(&call, AT, &Payer::default()).expect("a usage").expect("a price");
             assert_eq!(quote.charges.len(), 3, "{quote:?}");
-            measure(&format!("  price by {what}"), || drop(black_box(set.price(&call, AT))));
+            measure(&format!("  price by {what}"), || drop(black_box(set.price(&call, AT, &Payer::default()))));
         }
         let call = call(&format!("model-{}-large", last));
-        measure("  estimate", || drop(black_box(set.estimate(&call, AT))));
+        measure("  estimate", || drop(black_box(set.estimate(&call, AT, &Payer::default()))));
     }
 }
 

@@ -54,6 +54,12 @@ fn read(folder: &Path, path: &Path, name: &str) -> Result<Files, Refused> {
     }
     let text = read_file(path, MANIFEST_BYTES_MAX).map_err(refused)?;
     let text = String::from_utf8(text).map_err(|_| refused(format!("{name}.toml is not UTF-8")))?;
+    files(folder, name, text)
+}
+
+/// A manifest, and what it names in the folder.
+pub(crate) fn files(folder: &Path, name: &str, text: String) -> Result<Files, Refused> {
+    let refused = |why: String| Refused::new(Step::Verified, why);
     let mut manifest = Manifest::parse(name, text).map_err(|error| refused(error.to_string()))?;
     let included = included(folder, &manifest.include).map_err(refused)?;
     manifest.take_in(included).map_err(|error| refused(error.to_string()))?;

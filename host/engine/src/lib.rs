@@ -47,7 +47,7 @@ use tollgate_domain::Timestamp;
 pub use alerter::Alerter;
 pub use component::{ComponentError, component_from_module};
 pub use judge::Judge;
-pub use kinds::{Kind, Recommendation, Rejected};
+pub use kinds::{Kind, Payer, Recommendation, Rejected};
 pub use options::Options;
 pub use policies::{OpenError, Policies};
 pub use set::PolicySet;

@@ -10,7 +10,7 @@ use crate::candidate::AnyPolicy;
 use crate::options::Options;
 use crate::refusal::{Refused, Step};
 use crate::runtime::Runtime;
-use crate::set::{PolicySet, revision};
+use crate::set::{PolicySet, plan_book, revision};
 use crate::status::{PolicyStatus, Rejection};
 use crate::workshop::Workshop;
 use crate::{Now, folder, notes};
@@ -88,6 +88,28 @@ impl Policies {
         tracing::info!(revision = set.revision(), policies = ?names, "a new set of policies is active");
         self.current.store(Some(Arc::new(set)));
         true
+    }
+
+    /// What the active set would be with another manifest under a name: tried like one in the
+    /// folder, and not active. The error says why it could not be.
+    pub fn with_manifest(&self, name: &str, text: String) -> Result<PolicySet, String> {
+        let active = self.current().ok_or("there is no set of policies to change")?;
+        let files = folder::files(&self.options.folder, name, text).map_err(|it| it.to_string())?;
+        let source = folder::Source { name: name.to_owned(), files: Ok(files) };
+        let mut tried = Workshop::default().candidates(
+            vec![source],
+            active.members(),
+            &self.runtime,
+            &self.options,
+        );
+        let policy = tried.remove(name).ok_or("there is no such manifest")?;
+        let policy = policy.map_err(|refused| refused.to_string())?;
+        let mut members: Vec<_> =
+            active.members().iter().filter(|it| it.name() != name).cloned().collect();
+        let at = members.partition_point(|it| it.name() < name);
+        members.insert(at, policy);
+        let plans = plan_book(&members).map_err(|(_, error)| error.to_string())?;
+        Ok(PolicySet::new(members, plans, (self.now)()))
     }
 
     /// What is active, and what is not and why.

@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::instance::Instance;
 use crate::judge::Judge;
-use crate::kinds::{self, Alerts, Answer, Claim, Pricing, Rejected, Tiers};
+use crate::kinds::{self, Adjustments, Alerts, Answer, Claim, Payer, Pricing, Rejected, Tiers};
 use crate::policy::{Handle, Policy};
 use crate::status::PolicyInfo;
 
@@ -27,6 +27,8 @@ pub struct PolicySet {
     /// The highest priority first; the name decides between equals.
     pricing: Vec<Arc<Policy<Pricing>>>,
     alerts: Vec<Arc<Policy<Alerts>>>,
+    /// In the order in which they change a price: the highest priority first.
+    adjustments: Vec<Arc<Policy<Adjustments>>>,
     /// All of them, in the order of their names.
     members: Vec<AnyPolicy>,
 }
@@ -35,17 +37,22 @@ impl PolicySet {
     /// `members` in the order of their names, `plans` those of all tier policies among them.
     pub(crate) fn new(members: Vec<AnyPolicy>, plans: PlanBook, activated_at: Timestamp) -> Self {
         let (mut tiers, mut pricing, mut alerts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut adjustments = Vec::new();
         for member in &members {
             member.card().activated_at.get_or_init(|| activated_at);
             match member {
                 AnyPolicy::Tier(policy) => tiers.push(policy.clone()),
                 AnyPolicy::Pricing(policy) => pricing.push(policy.clone()),
                 AnyPolicy::Alert(policy) => alerts.push(policy.clone()),
+                AnyPolicy::Adjustment(policy) => adjustments.push(policy.clone()),
             }
         }
         pricing.sort_by_key(|policy| std::cmp::Reverse(policy.card.manifest.priority));
+        adjustments.sort_by_key(|policy: &Arc<Policy<Adjustments>>| {
+            std::cmp::Reverse(policy.card.manifest.priority)
+        });
         let revision = revision(&members);
-        Self { revision, activated_at, plans, tiers, pricing, alerts, members }
+        Self { revision, activated_at, plans, tiers, pricing, alerts, adjustments, members }
     }
 
     /// What tells this set from every other: a digest over the names and bytes of its policies.
@@ -63,21 +70,58 @@ impl PolicySet {
 
     /// What a call will probably use and cost. Where nobody prices it, the usage is as stated and
     /// the cost is not known.
-    pub fn estimate(&self, call: &Call, at: Timestamp) -> Result<Estimate, Rejected> {
+    pub fn estimate(
+        &self,
+        call: &Call,
+        at: Timestamp,
+        payer: &Payer,
+    ) -> Result<Estimate, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
         let estimate = self.first_answer(&call.provider, applies, |instance| {
             kinds::estimate(instance, call, at)
         })?;
-        Ok(estimate.unwrap_or_else(|| Estimate {
-            usage: call.usage.clone(),
-            cost: ExpectedCost::Unpriced,
-        }))
+        let unpriced =
+            || Estimate { usage: call.usage.clone(), cost: ExpectedCost::Unpriced };
+        let mut estimate = estimate.unwrap_or_else(unpriced);
+        if estimate.cost.known().is_some() && !self.adjustments.is_empty() {
+            // What is changed are the lines of a bill, which an estimate may not have.
+            let call = Call { usage: estimate.usage, ..call.clone() };
+            let quote = self.price(&call, at, payer)?;
+            let cost = quote.map_or(ExpectedCost::Unpriced, |it| ExpectedCost::Known(it.cost));
+            estimate = Estimate { usage: call.usage, cost };
+        }
+        Ok(estimate)
     }
 
-    /// The price of what a call used; `None` where nobody prices it.
-    pub fn price(&self, call: &Call, at: Timestamp) -> Result<Option<Quote>, Rejected> {
+    /// The price of what a call used; `None` where nobody prices it, or where a policy that
+    /// changes prices failed: what the base price alone says is not what was agreed.
+    pub fn price(
+        &self,
+        call: &Call,
+        at: Timestamp,
+        payer: &Payer,
+    ) -> Result<Option<Quote>, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
-        self.first_answer(&call.provider, applies, |instance| kinds::price(instance, call, at))
+        let base =
+            self.first_answer(&call.provider, applies, |instance| kinds::price(instance, call, at))?;
+        let Some(mut quote) = base else { return Ok(None) };
+        for policy in &self.adjustments {
+            if !policy.card.manifest.applies_to.call(call) {
+                continue;
+            }
+            let adjusted = Handle::new(policy)
+                .call(|instance| kinds::adjust(instance, call, at, payer, &quote));
+            match adjusted {
+                Ok(adjusted) => quote = adjusted?,
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(quote))
+    }
+
+    /// Whether prices depend on who pays.
+    pub fn asks_who_pays(&self) -> bool {
+        self.adjustments.iter().any(|policy| policy.terms.asks_who_pays)
     }
 
     /// The usage in a provider's raw answer, a JSON object or a list of a stream's chunks; `None`

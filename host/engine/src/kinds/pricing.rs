@@ -3,6 +3,8 @@
 mod answer;
 mod probe;
 
+pub(super) use answer::side;
+
 use tollgate_domain::{Call, Estimate, Extraction, Listing, ProviderId, Quote, Timestamp};
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};

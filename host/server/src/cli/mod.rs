@@ -8,6 +8,7 @@ mod new_file;
 mod plugin;
 mod prices;
 mod progress;
+mod rerate;
 mod restore;
 mod serve;
 mod verify;
@@ -53,6 +54,11 @@ enum Command {
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Price what was recorded again, and show what changes
+    ///
+    /// Old, new and difference, by provider, model and the plan that the subject has now. Events
+    /// whose caller gave the cost, and those that the new prices do not price, stay as they are.
+    Rerate(rerate::RerateArgs),
     /// Import, list and compare catalogues of prices
     #[command(subcommand)]
     Prices(prices::PricesCommand),
@@ -78,6 +84,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Load(args) => load::run(args).await,
         Command::Plugin(command) => plugin::run(command),
         Command::Prices(command) => prices::run(command),
+        Command::Rerate(first) => rerate::run(settings("rerate", &first.place)?.0).await,
     }
 }
 

@@ -22,6 +22,7 @@ mod quote;
 mod rate_limit;
 mod receipt;
 mod refusals;
+mod rerate;
 mod reservations;
 mod serve;
 mod stream;
@@ -37,6 +38,7 @@ use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 pub use self::export::Selection;
+pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
 use problem::Problem;
 
@@ -69,6 +71,7 @@ fn router(service: Arc<Service>, cors_origins: &[HeaderValue]) -> Router {
         .route("/v1/policies/reload", post(policies::reload))
         .route("/v1/export", get(export::export))
         .route("/v1/backup", get(backup::backup))
+        .route("/v1/rerate", post(rerate::rerate))
         .nest("/api/subscription", subscription::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

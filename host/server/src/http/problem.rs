@@ -134,6 +134,9 @@ impl From<Error> for Problem {
             Error::UnknownEvent(_) => {
                 (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
             }
+            Error::RefusedPolicy(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "policy-refused", "The policy cannot be used")
+            }
             Error::Ledger(error) => ledger(&error),
         };
         Self::new(status, kind, title, detail)

@@ -30,7 +30,8 @@ impl Service {
         }
         let (set, now) = (self.policy_set()?, self.now());
         let occurred_at = occurred_at.unwrap_or(now);
-        let rated = rate(&set, call, &made, occurred_at, now)?;
+        let payer = self.payer(&set, &call.subject).await?;
+        let rated = rate(&set, &payer, call, &made, occurred_at, now)?;
         let report = report(rated, made, occurred_at, set.revision());
         let report = Report { key, method, ..report };
         let mut alerter = set.alerter();
