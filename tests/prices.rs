@@ -180,7 +180,8 @@ async fn the_other_open_catalogue_is_taken_too_and_keeps_every_price() {
     let source: Value = serde_json::from_slice(&std::fs::read(&prices).unwrap()).unwrap();
     let mut compared = 0;
     for line in lines.iter().filter(|line| line.get("conditions").is_none()) {
-        let (provider, model) = (line["provider"].as_str().unwrap(), line["model"].as_str().unwrap());
+        let (provider, model) =
+            (line["provider"].as_str().unwrap(), line["model"].as_str().unwrap());
         let entry = [model.to_owned(), format!("{provider}/{model}")]
             .into_iter()
             .filter_map(|name| source.get(name))
@@ -273,7 +274,8 @@ async fn what_was_recorded_is_priced_again_and_corrected_only_when_told_to() {
         r#"input_tokens = "0.125", output_tokens = "0.375""#,
         r#"input_tokens = "0.25", output_tokens = "1.5""#,
     );
-    let new = new + "\n[[config.prices]]\nprovider = \"gemini\"\nmodel = \"gemini-of-tomorrow\"\n\
+    let new = new
+        + "\n[[config.prices]]\nprovider = \"gemini\"\nmodel = \"gemini-of-tomorrow\"\n\
         per_million = { input_tokens = \"1\", output_tokens = \"2\" }\n";
     let mut question = json!({"manifest": new});
     let told = server.post("/v1/rerate", &question).await.expect(200);
@@ -284,7 +286,10 @@ async fn what_was_recorded_is_priced_again_and_corrected_only_when_told_to() {
     assert_eq!(told["difference"], "0.003375");
     let groups = told["groups"].as_array().unwrap();
     assert_eq!(groups.len(), 2);
-    assert_eq!((&groups[0]["model"], &groups[0]["plan"]), (&json!("gemini-2.5-flash"), &json!("pro")));
+    assert_eq!(
+        (&groups[0]["model"], &groups[0]["plan"]),
+        (&json!("gemini-2.5-flash"), &json!("pro"))
+    );
     let cost = async |id: &str| {
         let found = server.get(&format!("/v1/usage?subject=acme&event_id={id}")).await.expect(200);
         let last = found["corrections"].as_array().and_then(|all| all.last().cloned());

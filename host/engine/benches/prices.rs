@@ -49,7 +49,9 @@ fn main() {
             let call = call(&model);
             let quote = set.price(&call, AT, &Payer::default()).expect("a usage").expect("a price");
             assert_eq!(quote.charges.len(), 3, "{quote:?}");
-            measure(&format!("  price by {what}"), || drop(black_box(set.price(&call, AT, &Payer::default()))));
+            measure(&format!("  price by {what}"), || {
+                drop(black_box(set.price(&call, AT, &Payer::default())))
+            });
         }
         let call = call(&format!("model-{}-large", last));
         measure("  estimate", || drop(black_box(set.estimate(&call, AT, &Payer::default()))));

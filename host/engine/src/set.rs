@@ -80,8 +80,7 @@ impl PolicySet {
         let estimate = self.first_answer(&call.provider, applies, |instance| {
             kinds::estimate(instance, call, at)
         })?;
-        let unpriced =
-            || Estimate { usage: call.usage.clone(), cost: ExpectedCost::Unpriced };
+        let unpriced = || Estimate { usage: call.usage.clone(), cost: ExpectedCost::Unpriced };
         let mut estimate = estimate.unwrap_or_else(unpriced);
         if estimate.cost.known().is_some() && !self.adjustments.is_empty() {
             // What is changed are the lines of a bill, which an estimate may not have.
@@ -102,8 +101,8 @@ impl PolicySet {
         payer: &Payer,
     ) -> Result<Option<Quote>, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
-        let base =
-            self.first_answer(&call.provider, applies, |instance| kinds::price(instance, call, at))?;
+        let base = self
+            .first_answer(&call.provider, applies, |instance| kinds::price(instance, call, at))?;
         let Some(mut quote) = base else { return Ok(None) };
         for policy in &self.adjustments {
             if !policy.card.manifest.applies_to.call(call) {

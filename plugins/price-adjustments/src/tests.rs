@@ -48,7 +48,8 @@ fn a_rule_is_for_what_it_names() {
         rule[name] = value;
         json!([rule])
     };
-    let (changed, same) = (["0.006".to_owned(), "0.02".into()], ["0.003".to_owned(), "0.01".into()]);
+    let (changed, same) =
+        (["0.006".to_owned(), "0.02".into()], ["0.003".to_owned(), "0.01".into()]);
     let plan = [("plan", "free")];
     assert_eq!(costs(rule("plans", json!(["free"])), &plan), changed);
     assert_eq!(costs(rule("plans", json!(["pro"])), &plan), same);
@@ -61,10 +62,12 @@ fn a_rule_is_for_what_it_names() {
 
 #[test]
 fn a_volume_discount_begins_where_it_says() {
-    let rules = || json!([
-        {"factor": "0.9", "from_period_cost": "100", "to_period_cost": "1000"},
-        {"factor": "0.8", "from_period_cost": "1000"},
-    ]);
+    let rules = || {
+        json!([
+            {"factor": "0.9", "from_period_cost": "100", "to_period_cost": "1000"},
+            {"factor": "0.8", "from_period_cost": "1000"},
+        ])
+    };
     let at = |spent: &str| costs(rules(), &[("period-cost", spent)])[1].clone();
     assert_eq!(at("99.999999"), "0.01");
     assert_eq!(at("100"), "0.009");

@@ -11,8 +11,12 @@ use crate::{Call, Decimal, Inexact, Policy};
 /// Its manifest says `kind = "pricing"` and `stage = "adjust"`.
 pub trait AdjustmentPolicy: Policy {
     /// The charges that shall hold instead. `entry` is the price entry that matched.
-    fn adjust(&self, call: &Call, entry: &str, charges: Vec<Charge>)
-    -> Result<Vec<Charge>, Failure>;
+    fn adjust(
+        &self,
+        call: &Call,
+        entry: &str,
+        charges: Vec<Charge>,
+    ) -> Result<Vec<Charge>, Failure>;
 }
 
 impl Charge {

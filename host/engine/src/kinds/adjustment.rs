@@ -121,7 +121,8 @@ pub(crate) fn adjust(
         facts.push(("period-cost".into(), cost.to_string().into()));
     }
     let names: Vec<&str> = quote.charges.iter().map(|charge| charge.quantity.as_str()).collect();
-    let charges = quote.charges.iter().zip(&names).map(|(charge, quantity)| lowered(charge, quantity));
+    let charges =
+        quote.charges.iter().zip(&names).map(|(charge, quantity)| lowered(charge, quantity));
     let charges = charges.collect::<Result<Vec<_>, _>>()?;
     let answer = with_call(call, at, needs, facts, |call, bytes| {
         let bytes = bytes + quote.charges.len() as u64 * CHARGE_BYTES;

@@ -17,7 +17,10 @@ static SHIPPED: LazyLock<Arc<Policies>> = LazyLock::new(|| Folder::shipped().ope
 fn a_call_costs_the_exact_sum_of_its_charges() {
     let set = active(&SHIPPED);
     let used = [("input_tokens", 1_500), ("output_tokens", 400)];
-    let quote = set.price(&call("gemini", "gemini-2.5-flash", &used), NOW, &Payer::default()).unwrap().unwrap();
+    let quote = set
+        .price(&call("gemini", "gemini-2.5-flash", &used), NOW, &Payer::default())
+        .unwrap()
+        .unwrap();
     // 1,500 at 0.125 and 400 at 0.375 dollars a million.
     assert_eq!(quote.cost, usd("0.0003375"));
     assert_eq!(quote.charges.len(), 2);

@@ -63,9 +63,8 @@ struct SumView {
 pub async fn rerate(service: App, JsonBody(body): JsonBody) -> Result<Response, Problem> {
     let question: Question = parse(&body)?;
     let apply = question.apply;
-    let rerated = service
-        .rerate(question.ask()?, |events| tracing::info!(events, "re-rating"))
-        .await?;
+    let rerated =
+        service.rerate(question.ask()?, |events| tracing::info!(events, "re-rating")).await?;
     Ok(Json(RerateView::new(&rerated, apply)).into_response())
 }
 

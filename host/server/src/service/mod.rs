@@ -34,7 +34,7 @@ pub use price::PriceQuestion;
 pub use rate::{Made, Used};
 pub use record::UseReport;
 pub use refusals::Refusals;
-pub use rerate::{Rerated, RerateAsk, Sum as RerateSum};
+pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;
 pub use statistics::Statistics;
 pub use subscription::Subscribed;

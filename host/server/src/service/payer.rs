@@ -19,9 +19,11 @@ impl Service {
         let (plans, now) = (set.plans(), self.now());
         let subscription = self.ledger.subscription(subject, plans, now).await?;
         let widest = self.ledger.usage(&subject.root(), &Period::Current, plans, now).await?;
-        let cost = widest.table.cells().iter().try_fold(Usd::ZERO, |sum, cell| {
-            sum.checked_add(cell.totals.cost).ok_or(Overflow)
-        });
+        let cost = widest
+            .table
+            .cells()
+            .iter()
+            .try_fold(Usd::ZERO, |sum, cell| sum.checked_add(cell.totals.cost).ok_or(Overflow));
         let cost = cost.map_err(tollgate_ledger::LedgerError::from)?;
         Ok(Payer { plan: subscription.map(|it| it.plan), period_cost: Some(cost) })
     }

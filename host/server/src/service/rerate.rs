@@ -10,9 +10,7 @@ use tokio::task::spawn_blocking;
 use tollgate_domain::{Charge, EventKey, ModelId, PlanId, ProviderId, Span, SubjectPath, Usd};
 use tollgate_engine::{Payer, PolicySet};
 use tollgate_ledger::store::Fact;
-use tollgate_ledger::{
-    Amendment, Event, EventId, Fingerprint, LedgerError, Overflow, Turn, Use,
-};
+use tollgate_ledger::{Amendment, Event, EventId, Fingerprint, LedgerError, Overflow, Turn, Use};
 
 use super::correct::{Repriced, reprice};
 use super::{Error, Service};
@@ -145,7 +143,8 @@ impl Service {
             let payer = payers.get(&one.event.report.subject).map(|(payer, _)| payer.clone());
             changed.push((one.id, payer.unwrap_or_default()));
         }
-        let corrections = stream::iter(changed).map(|(id, payer)| self.correct_cost(set, id, payer));
+        let corrections =
+            stream::iter(changed).map(|(id, payer)| self.correct_cost(set, id, payer));
         corrections
             .buffer_unordered(CORRECTIONS_MAX)
             .try_fold(0, |sum, written| async move { Ok(sum + u64::from(written)) })
