@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Kind;
 use crate::fault::Fault;
 use crate::instance::{Blueprint, Instance, StartError};
-use crate::kinds::{Alerts, PolicyKind, Pricing, Tiers};
+use crate::kinds::{Adjustments, Alerts, PolicyKind, Pricing, Tiers};
 use crate::manifest::Manifest;
 use crate::plugin::Plugin;
 use crate::policy::{Card, Policy};
@@ -18,6 +18,7 @@ pub(crate) enum AnyPolicy {
     Tier(Arc<Policy<Tiers>>),
     Pricing(Arc<Policy<Pricing>>),
     Alert(Arc<Policy<Alerts>>),
+    Adjustment(Arc<Policy<Adjustments>>),
 }
 
 impl AnyPolicy {
@@ -31,6 +32,7 @@ impl AnyPolicy {
             Kind::Tier => Self::Tier(build(manifest, plugin, works)?),
             Kind::Pricing => Self::Pricing(build(manifest, plugin, works)?),
             Kind::Alert => Self::Alert(build(manifest, plugin, works)?),
+            Kind::Adjustment => Self::Adjustment(build(manifest, plugin, works)?),
         })
     }
 
@@ -39,6 +41,7 @@ impl AnyPolicy {
             Self::Tier(policy) => &policy.card,
             Self::Pricing(policy) => &policy.card,
             Self::Alert(policy) => &policy.card,
+            Self::Adjustment(policy) => &policy.card,
         }
     }
 

@@ -31,8 +31,38 @@ pub(crate) fn scan(folder: &Path, documents: &[Document]) -> io::Result<Vec<Sour
     Ok(sources)
 }
 
+/// What stands under a name if its manifest is another.
+pub(crate) fn with_manifest(
+    folder: &Path,
+    documents: &[Document],
+    name: &str,
+    text: &str,
+) -> Source {
+    source::read(name, documents, &Instead { folder: Folder(folder), name, text })
+}
+
 /// The folder of policies.
 struct Folder<'a>(&'a Path);
+
+/// The folder with another manifest under a name.
+struct Instead<'a> {
+    folder: Folder<'a>,
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Origin for Instead<'_> {
+    fn fetch(&self, path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {
+        match path == Path::new(&format!("{}.toml", self.name)) {
+            true => Ok(self.text.as_bytes().into()),
+            false => self.folder.fetch(path, bytes_max),
+        }
+    }
+
+    fn names(&self, folder: &Path) -> Result<Vec<String>, String> {
+        self.folder.names(folder)
+    }
+}
 
 impl Origin for Folder<'_> {
     fn fetch(&self, path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {

@@ -77,15 +77,20 @@ impl Manifest {
         let reader = Reader { file: &file, text: &text };
         let mut top = reader.top(source.as_table());
 
-        let kind: Kind = top.required("kind")?.word()?;
+        let mut kind: Kind = top.required("kind")?.word()?;
+        if kind == Kind::Pricing {
+            kind = top.optional("stage", stage)?.unwrap_or(kind);
+        }
         let plugin = plugin_path(&top.required("plugin")?)?;
         let on_failure = match kind {
             Kind::Tier => top.optional("on_failure", on_failure)?.unwrap_or(OnFailure::Deny),
             // Pricing goes on unpriced and flagged, alerts are dropped and counted.
-            Kind::Pricing | Kind::Alert => OnFailure::Allow,
+            Kind::Pricing | Kind::Adjustment | Kind::Alert => OnFailure::Allow,
         };
         let priority = match kind {
-            Kind::Pricing => top.optional("priority", Field::integer)?.unwrap_or(0),
+            Kind::Pricing | Kind::Adjustment => {
+                top.optional("priority", Field::integer)?.unwrap_or(0)
+            }
             Kind::Tier | Kind::Alert => 0,
         };
         let limits = top.optional("limits", limits)?.unwrap_or_default();
@@ -150,6 +155,15 @@ fn plugin_path(field: &Field) -> Result<PathBuf, ManifestError> {
         return Err(field.error("must be a file in this folder"));
     }
     Ok(path.to_owned())
+}
+
+/// Whether a pricing policy prices calls or changes what others say.
+fn stage(field: &Field) -> Result<Kind, ManifestError> {
+    match field.text()? {
+        "base" => Ok(Kind::Pricing),
+        "adjust" => Ok(Kind::Adjustment),
+        _ => Err(field.error("must be \"base\" or \"adjust\"")),
+    }
 }
 
 fn on_failure(field: &Field) -> Result<OnFailure, ManifestError> {

@@ -68,7 +68,7 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<(Kind, String), String> {
     let (kind, version) = Kind::ALL
         .into_iter()
         .find_map(of_kind)
-        .ok_or_else(|| format!("exports none of {PACKAGE}tiers, prices and alerts"))?;
+        .ok_or_else(|| format!("exports none of {PACKAGE}tiers, prices, adjustments and alerts"))?;
     if version_of(&exports, "lifecycle") != Some(version) {
         return Err(format!("does not export {PACKAGE}lifecycle@{version}"));
     }

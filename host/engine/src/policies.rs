@@ -3,6 +3,7 @@
 mod activation;
 mod documents;
 mod rollback;
+mod trial;
 mod withdraw;
 
 use std::collections::BTreeMap;

@@ -10,7 +10,9 @@ use tollgate_domain::{
 use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::instance::Instance;
-use crate::kinds::{self, Alerts, PolicyKind, Pricing, Recommendation, Rejected, Tiers};
+use crate::kinds::{
+    self, Adjustments, Alerts, Payer, PolicyKind, Pricing, Recommendation, Rejected, Tiers,
+};
 
 /// One question to a policy of the kind `K`, as it is asked in the midst of a call: everything is
 /// borrowed.
@@ -45,6 +47,14 @@ pub(crate) struct Price<'a> {
     pub at: Timestamp,
 }
 
+/// What a call costs once a policy has changed its price.
+pub(crate) struct Adjust<'a> {
+    pub call: &'a Call,
+    pub at: Timestamp,
+    pub payer: &'a Payer,
+    pub quote: &'a Quote,
+}
+
 /// What a provider's answer reports.
 pub(crate) struct Extract<'a> {
     pub provider: &'a ProviderId,
@@ -66,6 +76,7 @@ pub(crate) enum Question {
     Evaluate { call: Call, snapshot: Snapshot, estimated_cost: Option<Usd> },
     Estimate { call: Call, at: Timestamp },
     Price { call: Call, at: Timestamp },
+    Adjust { call: Call, at: Timestamp, payer: Payer, quote: Quote },
     Extract { provider: ProviderId, flavor: String, response: String, subject: Option<SubjectPath> },
     Due { readings: Vec<Reading> },
     Recommend { readings: Vec<Reading> },
@@ -89,7 +100,8 @@ impl Question {
         match self {
             Self::Evaluate { call, .. }
             | Self::Estimate { call, .. }
-            | Self::Price { call, .. } => Some(&call.subject),
+            | Self::Price { call, .. }
+            | Self::Adjust { call, .. } => Some(&call.subject),
             Self::Extract { subject, .. } => subject.as_ref(),
             Self::Due { readings } | Self::Recommend { readings } => {
                 readings.first().map(|reading| &reading.subject)
@@ -114,6 +126,9 @@ impl Question {
             }
             (AnyPolicy::Pricing(policy), Self::Price { call, at }) => {
                 policy.answer(&Price { call, at: *at }, to)
+            }
+            (AnyPolicy::Adjustment(policy), Self::Adjust { call, at, payer, quote }) => {
+                policy.answer(&Adjust { call, at: *at, payer, quote }, to)
             }
             (AnyPolicy::Pricing(policy), Self::Extract { provider, flavor, response, subject }) => {
                 let subject = subject.as_ref();
@@ -188,6 +203,24 @@ impl Ask<Pricing> for Price<'_> {
 
     fn question(&self) -> Question {
         Question::Price { call: self.call.clone(), at: self.at }
+    }
+}
+
+impl Ask<Adjustments> for Adjust<'_> {
+    type Answer = kinds::Answer<Quote>;
+
+    fn ask(&self, instance: &mut Instance<Adjustments>) -> Result<Self::Answer, Fault> {
+        let adjusted = kinds::adjust(instance, self.call, self.at, self.payer, self.quote)?;
+        Ok(adjusted.map(Some))
+    }
+
+    fn subject(&self) -> Option<&SubjectPath> {
+        Some(&self.call.subject)
+    }
+
+    fn question(&self) -> Question {
+        let Self { call, at, payer, quote } = *self;
+        Question::Adjust { call: call.clone(), at, payer: payer.clone(), quote: quote.clone() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The policies that are active together.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,9 +15,9 @@ use crate::candidate::AnyPolicy;
 use crate::digest::Digest;
 use crate::history::{Member, Record};
 use crate::judge::Judge;
-use crate::kinds::{Alerts, Answer, Claim, Pricing, Rejected, Tiers};
+use crate::kinds::{Adjustments, Alerts, Answer, Claim, Payer, Pricing, Rejected, Tiers};
 use crate::policy::{Handle, Policy};
-use crate::question::{Ask, Expect, Extract, Price};
+use crate::question::{Adjust, Ask, Expect, Extract, Price};
 use crate::status::PolicyInfo;
 
 /// One immutable set of policies. A request takes it once and keeps it, so that no call is ever
@@ -29,6 +30,8 @@ pub struct PolicySet {
     /// The highest priority first; the name decides between equals.
     pricing: Vec<Seat<Pricing>>,
     alerts: Vec<Seat<Alerts>>,
+    /// In the order in which they change a price: the highest priority first.
+    adjustments: Vec<Seat<Adjustments>>,
     /// All of them, in the order of their names.
     members: Vec<AnyPolicy>,
     /// Those that run beside, as shadows or canaries.
@@ -48,6 +51,7 @@ impl PolicySet {
         beside: &BTreeMap<String, Arc<Beside>>,
     ) -> Self {
         let (mut tiers, mut pricing, mut alerts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut adjustments = Vec::new();
         for member in &members {
             member.card().activated_at.get_or_init(|| activated_at);
             let beside = beside.get(member.name()).cloned();
@@ -55,12 +59,24 @@ impl PolicySet {
                 AnyPolicy::Tier(policy) => tiers.push(Seat { policy, beside }),
                 AnyPolicy::Pricing(policy) => pricing.push(Seat { policy, beside }),
                 AnyPolicy::Alert(policy) => alerts.push(Seat { policy, beside }),
+                AnyPolicy::Adjustment(policy) => adjustments.push(Seat { policy, beside }),
             }
         }
-        pricing.sort_by_key(|seat| std::cmp::Reverse(seat.policy.card.manifest.priority));
+        pricing.sort_by_key(|seat| Reverse(seat.policy.card.manifest.priority));
+        adjustments.sort_by_key(|seat| Reverse(seat.policy.card.manifest.priority));
         let revision = revision(&members);
-        let (candidates, arms) = (Vec::new(), Vec::new());
-        Self { revision, activated_at, plans, tiers, pricing, alerts, members, candidates, arms }
+        Self {
+            revision,
+            activated_at,
+            plans,
+            tiers,
+            pricing,
+            alerts,
+            adjustments,
+            members,
+            candidates: Vec::new(),
+            arms: Vec::new(),
+        }
     }
 
     /// Puts candidates beside it, and the sets that decide for a part of the subjects.
@@ -98,19 +114,54 @@ impl PolicySet {
 
     /// What a call will probably use and cost. Where nobody prices it, the usage is as stated and
     /// the cost is not known.
-    pub fn estimate(&self, call: &Call, at: Timestamp) -> Result<Estimate, Rejected> {
+    pub fn estimate(
+        &self,
+        call: &Call,
+        at: Timestamp,
+        payer: &Payer,
+    ) -> Result<Estimate, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
         let estimate = self.first_answer(&call.provider, applies, &Expect { call, at })?;
-        Ok(estimate.unwrap_or_else(|| Estimate {
-            usage: call.usage.clone(),
-            cost: ExpectedCost::Unpriced,
-        }))
+        let unpriced = || Estimate { usage: call.usage.clone(), cost: ExpectedCost::Unpriced };
+        let mut estimate = estimate.unwrap_or_else(unpriced);
+        if estimate.cost.known().is_some() && !self.adjustments.is_empty() {
+            // What is changed are the lines of a bill, which an estimate may not have.
+            let call = Call { usage: estimate.usage, ..call.clone() };
+            let quote = self.price(&call, at, payer)?;
+            let cost = quote.map_or(ExpectedCost::Unpriced, |it| ExpectedCost::Known(it.cost));
+            estimate = Estimate { usage: call.usage, cost };
+        }
+        Ok(estimate)
     }
 
-    /// The price of what a call used; `None` where nobody prices it.
-    pub fn price(&self, call: &Call, at: Timestamp) -> Result<Option<Quote>, Rejected> {
+    /// The price of what a call used; `None` where nobody prices it, or where a policy that
+    /// changes prices failed: what the base price alone says is not what was agreed.
+    pub fn price(
+        &self,
+        call: &Call,
+        at: Timestamp,
+        payer: &Payer,
+    ) -> Result<Option<Quote>, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
-        self.first_answer(&call.provider, applies, &Price { call, at })
+        let base = self.first_answer(&call.provider, applies, &Price { call, at })?;
+        let Some(mut quote) = base else { return Ok(None) };
+        for seat in &self.adjustments {
+            if !seat.policy.card.manifest.applies_to.call(call) {
+                continue;
+            }
+            let adjusted = Handle::new(seat).call(&Adjust { call, at, payer, quote: &quote });
+            match adjusted {
+                Ok(Ok(Some(adjusted))) => quote = adjusted,
+                Ok(Err(rejected)) => return Err(rejected),
+                Ok(Ok(None)) | Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(quote))
+    }
+
+    /// Whether prices depend on who pays.
+    pub fn asks_who_pays(&self) -> bool {
+        self.adjustments.iter().any(|seat| seat.policy.terms.asks_who_pays)
     }
 
     /// The usage in a provider's raw answer, a JSON object or a list of a stream's chunks; `None`

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use divan::Bencher;
 use futures_util::FutureExt;
 use tollgate_domain::{Call, Metadata, Snapshot, Timestamp, Usage};
-use tollgate_engine::{Options, Policies, PolicySet};
+use tollgate_engine::{Options, Payer, Policies, PolicySet};
 use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{Ask, Ledger};
 
@@ -40,7 +40,7 @@ fn check(bencher: Bencher) {
 #[divan::bench]
 fn estimate(bencher: Bencher) {
     let (set, call) = (set(), call());
-    bencher.bench_local(|| set.estimate(&call, AT).unwrap());
+    bencher.bench_local(|| set.estimate(&call, AT, &Payer::default()).unwrap());
 }
 
 #[divan::bench]
@@ -53,7 +53,7 @@ fn judge(bencher: Bencher) {
 #[divan::bench]
 fn price(bencher: Bencher) {
     let (set, call) = (set(), call());
-    bencher.bench_local(|| set.price(&call, AT).unwrap());
+    bencher.bench_local(|| set.price(&call, AT, &Payer::default()).unwrap());
 }
 
 /// A ledger in a folder of its own.
@@ -71,7 +71,7 @@ impl Disk {
 
     /// Where the call stands, which all policies were asked about.
     fn check(&self, set: &PolicySet, call: &Call) -> Snapshot {
-        let estimate = set.estimate(call, AT).unwrap();
+        let estimate = set.estimate(call, AT, &Payer::default()).unwrap();
         let call = Call { usage: estimate.usage, ..call.clone() };
         let mut judge = set.judge(&call);
         let (plans, revision) = (set.plans(), set.revision());

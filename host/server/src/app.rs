@@ -108,10 +108,14 @@ fn compiling(settings: &Settings) -> anyhow::Result<Compiling> {
 }
 
 fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
-    let store = SledStore::open(&settings.place.data)
-        .with_context(|| format!("cannot open the ledger in {}", settings.place.data.display()))?;
-    let ledger = Ledger::open(Arc::new(store)).context("cannot start the ledger")?;
-    Ok(ledger.keeping_refusals(settings.refusals_days * DAY))
+    Ok(open_ledger_in(&settings.place.data)?.keeping_refusals(settings.refusals_days * DAY))
+}
+
+/// The ledger of a folder that no service has open.
+pub fn open_ledger_in(folder: &Path) -> anyhow::Result<Ledger> {
+    let store = SledStore::open(folder)
+        .with_context(|| format!("cannot open the ledger in {}", folder.display()))?;
+    Ledger::open(Arc::new(store)).context("cannot start the ledger")
 }
 
 /// Drives the ledger's work by the clock: the next tick a second after the last has ended. A tick
@@ -146,6 +150,6 @@ async fn stopping(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Everything that was queued is on disk when this returns.
-async fn close(ledger: Arc<Ledger>, clock: Clock) -> anyhow::Result<()> {
+pub async fn close(ledger: Arc<Ledger>, clock: Clock) -> anyhow::Result<()> {
     spawn_blocking(move || ledger.close(clock.now())).await?.context("cannot close the ledger")
 }

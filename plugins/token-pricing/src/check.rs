@@ -31,68 +31,82 @@ fn check_providers(providers: &[Provider], at: &Pointer, problems: &mut Problems
     }
 }
 
-fn check_prices(prices: &[Price], at: &Pointer, problems: &mut Problems) {
+// A catalogue has thousands of prices, and mostly nothing is wrong: where something stands, and in
+// which words it is said, is put together when there is something to say.
+
+fn check_prices(prices: &[Price], list: &Pointer, problems: &mut Problems) {
     let mut entries = BTreeSet::new();
-    for (price, at) in prices.iter().zip(at.items()) {
-        let entry = (&price.provider, price.model.to_ascii_lowercase(), price.conditions());
-        let message = format!(
-            "{}: another entry prices this model from the same date under the same conditions",
-            price.name()
-        );
-        problems.unless(entries.insert(entry), &at, message);
+    for (position, price) in prices.iter().enumerate() {
+        let at = || list.to(position);
+        let entry = (&price.provider, price.model.to_lowercase(), price.conditions());
+        if !entries.insert(entry) {
+            let message = "another entry prices this model from the same date under the same \
+                           conditions";
+            problems.note(&at(), format!("{}: {message}", price.name()));
+        }
         check_price(price, &at, problems);
     }
 }
 
-fn check_price(price: &Price, at: &Pointer, problems: &mut Problems) {
-    check_provider_or_any(&price.provider, &at.to("provider"), problems);
-    let name = price.name();
+fn check_price(price: &Price, at: &dyn Fn() -> Pointer, problems: &mut Problems) {
+    if price.provider != "*" && !is_provider(&price.provider) {
+        problems.note(&at().to("provider"), NO_PROVIDER);
+    }
+    let name = || price.name();
     let before_star = price.model.strip_suffix('*').unwrap_or(&price.model);
-    let message = format!("{name}: `*` stands at the end of a pattern only");
-    let is_name = price.matches.is_some() || !before_star.contains('*');
-    problems.unless(is_name, &at.to("model"), message);
+    if price.matches.is_none() && before_star.contains('*') {
+        let message = format!("{}: `*` stands at the end of a pattern only", name());
+        problems.note(&at().to("model"), message);
+    }
     if let Some(Err(error)) = price.matches.as_ref().map(|matches| matches.check()) {
-        problems.unless(false, &at.to("match"), format!("{name}: {error}"));
+        problems.note(&at().to("match"), format!("{}: {error}", name()));
     }
     let mut rated = BTreeSet::new();
     check_rates(&name, price.tables(), at, &mut rated, problems);
-    let message = format!(
-        "{name}: needs a rate: per_million, per_thousand, each or per_billion; a free model has \
-         rates of \"0\""
-    );
-    problems.unless(!rated.is_empty(), at, message);
+    if rated.is_empty() {
+        let message = "needs a rate: per_million, per_thousand, each or per_billion; a free model \
+                       has rates of \"0\"";
+        problems.note(&at(), format!("{}: {message}", name()));
+    }
     let mut thresholds = BTreeSet::new();
-    for (tier, at) in price.tiers.iter().zip(at.to("tiers").items()) {
-        let message = format!("{name}: another tier begins there");
-        problems.unless(thresholds.insert(tier.above), &at.to("above"), message);
+    for (position, tier) in price.tiers.iter().enumerate() {
+        let at = || at().to("tiers").to(position);
+        if !thresholds.insert(tier.above) {
+            problems.note(&at().to("above"), format!("{}: another tier begins there", name()));
+        }
         let mut in_tier = BTreeSet::new();
         check_rates(&name, tier.tables(), &at, &mut in_tier, problems);
         for quantity in in_tier.difference(&rated) {
-            let message =
-                format!("{name}: {quantity} has a rate in this tier and none below the first");
-            problems.unless(false, &at, message);
+            let message = "has a rate in this tier and none below the first";
+            problems.note(&at(), format!("{}: {quantity} {message}", name()));
         }
     }
 }
 
 /// Checks tables of rates, and notes what they rate.
 pub(crate) fn check_rates<'r>(
-    name: &str,
+    name: &dyn Fn() -> String,
     tables: Tables<'r>,
-    at: &Pointer,
+    at: &dyn Fn() -> Pointer,
     rated: &mut BTreeSet<&'r str>,
     problems: &mut Problems,
 ) {
     for (table_name, table, digits) in tables {
         for (quantity, rate) in table {
-            let at = at.to(table_name).to(quantity);
-            let is_new = rated.insert(quantity);
-            problems.unless(is_new, &at, format!("{name}: is rated twice in this entry"));
-            let message = format!("{name}: must not be negative");
-            problems.unless(!rate.is_negative(), &at, message);
+            let mut note = |message: &str| {
+                let at = at().to(table_name).to(quantity);
+                problems.note(&at, format!("{}: {message}", name()));
+            };
+            if !rated.insert(quantity) {
+                note("is rated twice in this entry");
+            }
+            if rate.is_negative() {
+                note("must not be negative");
+            }
             // The service counts money in 18 decimals.
-            let exact = rate.shifted_right(digits).is_ok_and(|one| one.decimals() <= 18);
-            problems.unless(exact, &at, format!("{name}: is too fine to be exact for one"));
+            if !rate.shifted_right(digits).is_ok_and(|one| one.decimals() <= 18) {
+                note("is too fine to be exact for one");
+            }
         }
     }
 }
@@ -117,13 +131,16 @@ fn check_extractors(extractors: &[Extractor], at: &Pointer, problems: &mut Probl
     }
 }
 
+const NO_PROVIDER: &str = "must be a provider id in lower case";
+
 fn check_provider_or_any(provider: &str, at: &Pointer, problems: &mut Problems) {
-    if provider != "*" {
-        check_provider(provider, at, problems);
-    }
+    problems.unless(provider == "*" || is_provider(provider), at, NO_PROVIDER);
 }
 
 fn check_provider(provider: &str, at: &Pointer, problems: &mut Problems) {
-    let is_id = !provider.is_empty() && provider != "*" && provider == provider.to_lowercase();
-    problems.unless(is_id, at, "must be a provider id in lower case");
+    problems.unless(is_provider(provider), at, NO_PROVIDER);
+}
+
+fn is_provider(provider: &str) -> bool {
+    !provider.is_empty() && provider != "*" && provider == provider.to_lowercase()
 }

@@ -61,9 +61,9 @@ impl Policy for TokenPricing {
         check::check(&places)?;
         if let Some(fallback) = &config.fallback {
             let mut problems = Problems::default();
-            let at = root.to("fallback");
+            let (name, at) = (|| "fallback".to_owned(), || root.to("fallback"));
             let rated = &mut BTreeSet::new();
-            check::check_rates("fallback", fallback.tables(), &at, rated, &mut problems);
+            check::check_rates(&name, fallback.tables(), &at, rated, &mut problems);
             problems.into_result()?;
         }
         let none_named = BTreeMap::new();

@@ -3,6 +3,8 @@
 mod answer;
 mod probe;
 
+pub(super) use answer::side;
+
 use std::sync::Arc;
 
 use serde::Serialize;

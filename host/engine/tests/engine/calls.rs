@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use tollgate_domain::{Amount, ExpectedCost, Reading, Usd, Window};
-use tollgate_engine::{Policies, Rejected};
+use tollgate_engine::{Payer, Policies, Rejected};
 
 use crate::support::{Folder, NOW, active, call, info, snapshot};
 
@@ -17,7 +17,10 @@ static SHIPPED: LazyLock<Arc<Policies>> = LazyLock::new(|| Folder::shipped().ope
 fn a_call_costs_the_exact_sum_of_its_charges() {
     let set = active(&SHIPPED);
     let used = [("input_tokens", 1_500), ("output_tokens", 400)];
-    let quote = set.price(&call("gemini", "gemini-2.5-flash", &used), NOW).unwrap().unwrap();
+    let quote = set
+        .price(&call("gemini", "gemini-2.5-flash", &used), NOW, &Payer::default())
+        .unwrap()
+        .unwrap();
     // 1,500 at 0.125 and 400 at 0.375 dollars a million.
     assert_eq!(quote.cost, usd("0.0003375"));
     assert_eq!(quote.charges.len(), 2);
@@ -27,8 +30,8 @@ fn a_call_costs_the_exact_sum_of_its_charges() {
 fn what_nobody_prices_has_no_cost_and_keeps_its_usage() {
     let set = active(&SHIPPED);
     let call = call("nobody", "nothing", &[("input_tokens", 5)]);
-    assert_eq!(set.price(&call, NOW), Ok(None));
-    let estimate = set.estimate(&call, NOW).unwrap();
+    assert_eq!(set.price(&call, NOW, &Payer::default()), Ok(None));
+    let estimate = set.estimate(&call, NOW, &Payer::default()).unwrap();
     assert_eq!((estimate.usage, estimate.cost), (call.usage, ExpectedCost::Unpriced));
 }
 

@@ -9,6 +9,7 @@ mod plugin;
 mod policies;
 mod prices;
 mod progress;
+mod rerate;
 mod restore;
 mod serve;
 mod verify;
@@ -60,6 +61,11 @@ enum Command {
     /// What the service starts for each plugin that it has not compiled before
     #[command(hide = true)]
     CompilePlugin,
+    /// Price what was recorded again, and show what changes
+    ///
+    /// Old, new and difference, by provider, model and the plan that the subject has now. Events
+    /// whose caller gave the cost, and those that the new prices do not price, stay as they are.
+    Rerate(rerate::RerateArgs),
     /// Import, list and compare catalogues of prices
     #[command(subcommand)]
     Prices(prices::PricesCommand),
@@ -87,6 +93,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Plugin(command) => plugin::run(command),
         Command::CompilePlugin => compile_plugin(),
         Command::Prices(command) => prices::run(command),
+        Command::Rerate(first) => rerate::run(settings("rerate", &first.place)?.0).await,
     }
 }
 

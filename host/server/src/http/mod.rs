@@ -23,6 +23,7 @@ mod quote;
 mod rate_limit;
 mod receipt;
 mod refusals;
+mod rerate;
 mod reservations;
 mod serve;
 mod stream;
@@ -44,6 +45,7 @@ use tower_service::Service as _;
 
 pub use self::export::Selection;
 pub use self::observe::request_id;
+pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
 use problem::Problem;
 
@@ -120,6 +122,7 @@ fn router(service: Arc<Service>) -> Router {
         .route("/v1/policies/{name}/faults", get(policies::faults))
         .route("/v1/export", get(export::export))
         .route("/v1/backup", get(backup::backup))
+        .route("/v1/rerate", post(rerate::rerate))
         .nest("/api/subscription", subscription::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

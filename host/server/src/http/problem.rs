@@ -135,6 +135,9 @@ impl From<Error> for Problem {
             Error::UnknownEvent(_) => {
                 (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
             }
+            Error::RefusedPolicy(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "policy-refused", "The policy cannot be used")
+            }
             Error::Ledger(error) => ledger(&error),
             Error::Lay(LayError::Refused { problems, .. }) if !problems.is_empty() => {
                 return refused_by_a_policy(&problems);

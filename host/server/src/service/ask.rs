@@ -21,7 +21,7 @@ pub struct Answer {
 impl Service {
     /// Whether the call would fit now.
     pub async fn check(&self, call: Call) -> Result<Answer, Error> {
-        let Question { set, call, asked, cost, now } = self.question(call)?;
+        let Question { set, call, asked, cost, now } = self.question(call).await?;
         let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
@@ -39,7 +39,7 @@ impl Service {
         if let Some(first) = self.ledger.reserved_before(&turn)? {
             return Ok(first);
         }
-        let Question { set, call, asked, cost, now } = self.question(call)?;
+        let Question { set, call, asked, cost, now } = self.question(call).await?;
         let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
@@ -57,10 +57,11 @@ impl Service {
     }
 
     /// Fills in what the caller left unstated.
-    fn question(&self, mut call: Call) -> Result<Question, Error> {
+    async fn question(&self, mut call: Call) -> Result<Question, Error> {
         let set = self.policy_set_for(&call.subject)?;
         let now = self.now();
-        let estimate = set.estimate(&call, now)?;
+        let payer = self.payer(&set, &call.subject).await?;
+        let estimate = set.estimate(&call, now, &payer)?;
         let stated = std::mem::replace(&mut call.usage, estimate.usage);
         let asked = (stated != call.usage).then_some(stated);
         Ok(Question { set, call, asked, cost: estimate.cost, now })

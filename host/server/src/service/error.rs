@@ -25,6 +25,8 @@ pub enum Error {
     NoPlan(SubjectId),
     #[error("{0} has no such event")]
     UnknownEvent(SubjectId),
+    #[error("the policy cannot be used: {0}")]
+    RefusedPolicy(String),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]

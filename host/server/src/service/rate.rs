@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_domain::{Call, Charge, ModelId, ProviderId, SubjectPath, Timestamp, Usage, Usd};
-use tollgate_engine::PolicySet;
+use tollgate_engine::{Payer, PolicySet};
 use tollgate_ledger::{Fingerprint, Report};
 
 use super::Error;
@@ -46,6 +46,7 @@ pub(super) struct Rated {
 /// Finds the usage, and prices it at `at`.
 pub(super) fn rate(
     set: &PolicySet,
+    payer: &Payer,
     mut call: Call,
     made: &Made,
     at: Timestamp,
@@ -60,7 +61,7 @@ pub(super) fn rate(
     if made.cost.is_some() {
         return Ok(Rated { call, cost: made.cost, charges: vec![] });
     }
-    let quote = set.price(&call, at)?;
+    let quote = set.price(&call, at, payer)?;
     let (cost, charges) = quote.map(|quote| (quote.cost, quote.charges)).unzip();
     Ok(Rated { call, cost, charges: charges.unwrap_or_default() })
 }

@@ -39,15 +39,17 @@ impl Service {
         if let Some(first) = self.ledger.recorded_before(&used.turn)? {
             return Ok(first);
         }
-        self.record_rated(self.rate_use(used)?).await
+        let rated = self.rate_use(used).await?;
+        self.record_rated(rated).await
     }
 
     /// Prices a use, and changes nothing: uses may be priced on many threads at once.
-    pub fn rate_use(&self, used: UseReport) -> Result<RatedUse, Error> {
+    pub async fn rate_use(&self, used: UseReport) -> Result<RatedUse, Error> {
         let UseReport { key, call, method, made, occurred_at, turn } = used;
         let (set, now) = (self.policy_set_for(&call.subject)?, self.now());
         let occurred_at = occurred_at.unwrap_or(now);
-        let rated = rate(&set, call, &made, occurred_at, now)?;
+        let payer = self.payer(&set, &call.subject).await?;
+        let rated = rate(&set, &payer, call, &made, occurred_at, now)?;
         let report = report(rated, made, occurred_at, set.revision());
         Ok(RatedUse { report: Report { key, method, ..report }, turn, set, now })
     }

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use futures_util::StreamExt;
 use futures_util::future::ready;
 use futures_util::stream::iter;
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tollgate_ledger::Recorded;
 
@@ -68,7 +69,9 @@ fn read(service: &Service, line: Result<Line, axum::Error>) -> Read {
             return Err(Problem::plain(StatusCode::BAD_REQUEST, "the body did not arrive whole"));
         }
     };
-    of_one(parsed.and_then(|used| Ok(service.rate_use(used)?)))
+    // On a thread that may block: who pays is asked of the ledger, where a price depends on it.
+    let rate = |used| Handle::current().block_on(service.rate_use(used));
+    of_one(parsed.and_then(|used| Ok(rate(used)?)))
 }
 
 /// What became of a line.
