@@ -129,19 +129,25 @@ async fn a_byte_that_has_changed_is_told_by_all_that_read_the_data() {
     }
 }
 
-/// What the policies are made of takes most of so small a ledger.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_byte_that_has_changed_in_what_policies_are_made_of_is_told_as_well() {
     let home = used().await;
     let file = home.path().join("data/db");
     let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let plugin = fs::read(home.policy("standard-tiers.wasm")).unwrap();
+    // Somewhere in its first piece, which no boundary cuts.
+    let piece = &plugin[1000..1064];
+    let found = bytes.windows(piece.len()).enumerate().filter(|(_, window)| *window == piece);
+    let found: Vec<_> = found.map(|(at, _)| at).collect();
+    assert!(!found.is_empty());
+    found.into_iter().for_each(|at| bytes[at] ^= 1);
     fs::write(&file, bytes).unwrap();
-    for (command, word) in [("serve", "damaged"), ("verify", "1 differences")] {
+    for command in ["serve", "verify"] {
         let mut run = tollgate();
         run.arg(command).current_dir(home.path());
         let said = refused(run).await;
-        assert!(said.contains(word), "{command}: {said}");
+        // What lies at the end is seen from outside, and the rest where it is read.
+        let told = said.contains("damaged") || said.contains("1 differences");
+        assert!(told, "{command}: {said}");
     }
 }
