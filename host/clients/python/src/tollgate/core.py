@@ -90,7 +90,9 @@ class Core:
             transport = Transport(
                 self.address, timeout_seconds=seconds, headers=headers, tls=tls
             )
-            self._delivery = Delivery(Outbox(queue_max, spool), transport, spool, on_rejected)
+            self._delivery = Delivery(
+                Outbox(queue_max, spool), transport, spool, on_rejected, self.breaker.worked
+            )
 
     def without_verdict(self, error: ServiceUnavailableException) -> Verdict:
         """The answer in the service's place; raises where it must not be missed."""

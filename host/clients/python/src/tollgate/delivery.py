@@ -37,11 +37,13 @@ class Delivery:
         transport: Transport,
         spool: Optional[Spool] = None,
         on_rejected: Optional[OnRejected] = None,
+        on_delivered: Callable[[], None] = lambda: None,
     ) -> None:
         self._outbox = outbox
         self._transport = transport
         self._spool = spool
         self._on_rejected = on_rejected
+        self._on_delivered = on_delivered
         self._thread: Optional[threading.Thread] = None
         self._starting = threading.Lock()
         self._closing = False
@@ -111,6 +113,8 @@ class Delivery:
                 pause_seconds = FIRST_PAUSE_SECONDS if hurried else longer
                 continue
             pause_seconds = FIRST_PAUSE_SECONDS
+            # The service is back: before anybody who waits for the queue asks it again.
+            self._on_delivered()
             if not self._closing:
                 self._outbox.remove(len(batch))
 
