@@ -21,7 +21,7 @@ fn kept(home: &Home) -> Vec<PathBuf> {
 
 /// A home in which the shipped plugins were compiled once.
 async fn warm() -> Arc<Home> {
-    let home = Home::new();
+    let home = Home::cold();
     let server = Server::start(&home).await;
     assert_eq!(compilations(&server).await, 3);
     server.kill();

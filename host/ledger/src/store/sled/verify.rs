@@ -81,6 +81,11 @@ impl SledStore {
         billing.compare(self, &mut differences);
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);
+        // What others keep follows from no block: that it is whole is all that can be told.
+        let shelf = differences.readable("what is shelved", self.rows.shelf(""));
+        for name in shelf.unwrap_or_default() {
+            differences.readable(&name, self.rows.shelved(&name));
+        }
         Verification {
             blocks: journal.blocks,
             events: journal.totals.events,
