@@ -7,6 +7,8 @@ use std::sync::Mutex;
 
 use super::Home;
 
+const PREFIX: &str = "compiled-";
+
 /// Whoever copies holds this.
 static COPYING: Mutex<()> = Mutex::new(());
 
@@ -25,6 +27,9 @@ pub fn keep(home: &Home) {
     if home.shares_compiled && of_home.exists() {
         let _copying = COPYING.lock();
         let same_key = || fs::read(shared().join("key")).ok() == fs::read(of_home.join("key")).ok();
+        if !shared().exists() {
+            forget_runs_that_ended();
+        }
         if !shared().exists() || same_key() {
             copy_missing(&of_home, &shared());
         }
@@ -33,8 +38,18 @@ pub fn keep(home: &Home) {
 
 /// Of this run alone: no test depends on what was built before.
 fn shared() -> PathBuf {
-    let run = format!("compiled-{}", std::process::id());
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(run)
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{PREFIX}{}", std::process::id()))
+}
+
+fn forget_runs_that_ended() {
+    for entry in fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let ended = |run: &str| !Path::new("/proc").join(run).exists();
+        if name.strip_prefix(PREFIX).is_some_and(ended) {
+            // Another run may have done so already.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn copy_missing(from: &Path, to: &Path) {
