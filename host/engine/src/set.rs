@@ -11,6 +11,7 @@ use tollgate_domain::{
 use crate::alerter::Alerter;
 use crate::beside::{Beside, Seat};
 use crate::candidate::AnyPolicy;
+use crate::crowd::Crowd;
 use crate::digest::Digest;
 use crate::history::{Member, Record};
 use crate::judge::Judge;
@@ -26,6 +27,7 @@ pub struct PolicySet {
     activated_at: Timestamp,
     plans: PlanBook,
     tiers: Vec<Seat<Tiers>>,
+    crowd: Crowd,
     /// The highest priority first; the name decides between equals.
     pricing: Vec<Seat<Pricing>>,
     alerts: Vec<Seat<Alerts>>,
@@ -59,8 +61,18 @@ impl PolicySet {
         }
         pricing.sort_by_key(|seat| std::cmp::Reverse(seat.policy.card.manifest.priority));
         let revision = revision(&members);
-        let (candidates, arms) = (Vec::new(), Vec::new());
-        Self { revision, activated_at, plans, tiers, pricing, alerts, members, candidates, arms }
+        Self {
+            revision,
+            activated_at,
+            plans,
+            crowd: Crowd::new(&tiers),
+            tiers,
+            pricing,
+            alerts,
+            members,
+            candidates: Vec::new(),
+            arms: Vec::new(),
+        }
     }
 
     /// Puts candidates beside it, and the sets that decide for a part of the subjects.
@@ -163,7 +175,8 @@ impl PolicySet {
 
     /// Everything the tier policies need to judge one call, at hand before any lock is taken.
     pub fn judge(&self, call: &Call) -> Judge {
-        Judge::new(&self.tiers, call)
+        let concerned = self.crowd.of(&call.provider).iter().map(|at| &self.tiers[*at]);
+        Judge::new(concerned, call)
     }
 
     /// The same for alert policies.
