@@ -49,6 +49,15 @@ impl AnyPolicy {
         &self.card().manifest.name
     }
 
+    /// Makes an instance to be at hand.
+    pub fn refill(&self) {
+        match self {
+            Self::Tier(policy) => policy.refill(),
+            Self::Pricing(policy) => policy.refill(),
+            Self::Alert(policy) => policy.refill(),
+        }
+    }
+
     /// Whether the two are the same object: the same bytes, instances and counters.
     pub fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self.card(), other.card())

@@ -18,9 +18,9 @@ pub struct Judge {
 impl Judge {
     /// What does not concern the call costs it next to nothing, however many such policies there
     /// are.
-    pub(crate) fn new(tiers: &[Seat<Tiers>], call: &Call) -> Self {
+    pub(crate) fn new<'a>(tiers: impl Iterator<Item = &'a Seat<Tiers>>, call: &Call) -> Self {
         let concerns = |seat: &&Seat<Tiers>| seat.policy.card.manifest.applies_to.call(call);
-        Self { tiers: tiers.iter().filter(concerns).map(Handle::new).collect() }
+        Self { tiers: tiers.filter(concerns).map(Handle::new).collect() }
     }
 
     /// Asks every policy that the call concerns. The first refusal wins; other limits add up, and

@@ -19,6 +19,7 @@ mod candidate;
 mod comparison;
 mod compiler;
 mod component;
+mod crowd;
 mod decimal;
 mod digest;
 mod document;

@@ -40,6 +40,8 @@ pub(crate) enum Job {
     Recheck { policy: AnyPolicy, question: Question, answer: Answer },
     /// Puts a question that was answered to the version that runs beside.
     Compare { candidate: AnyPolicy, other: AnyPolicy, question: Question, answer: Answer },
+    /// Makes an instance in place of one that is gone.
+    Refill { policy: AnyPolicy },
     /// Takes a policy out of the active set that faults too often.
     Withdraw { policy: AnyPolicy, reason: String },
 }
@@ -142,6 +144,7 @@ pub(crate) fn start(policies: Weak<Policies>, jobs: Receiver<Job>) -> std::io::R
                 Job::Compare { candidate, other, question, answer } => {
                     compare(&candidate, &other, question, answer);
                 }
+                Job::Refill { policy } => policy.refill(),
                 Job::Withdraw { policy, reason } => policies.withdraw(&policy, &reason),
             }
         }

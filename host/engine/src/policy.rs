@@ -1,6 +1,6 @@
 //! A policy that can be called, and its warm instances.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,9 @@ const FAULTS_PERCENT_MIN: u64 = 1;
 /// One call in so many is asked again of a fresh instance.
 const RECHECK_EVERY: u64 = 1000;
 
+/// Where making an instance takes no longer than this, whoever has used one up makes another.
+const SOON: Duration = Duration::from_micros(200);
+
 /// Of so many faults of a kind the inputs are kept, and of every power of two.
 const INPUTS_FROM_START: u64 = 8;
 
@@ -45,6 +48,8 @@ pub(crate) struct Policy<K: PolicyKind> {
     /// How many instances are with handles that have not called yet.
     waiting: AtomicUsize,
     calls_per_instance_max: u64,
+    /// How long it took to make the last instance, in microseconds.
+    starts_in: AtomicU64,
 }
 
 /// What there is to say about a policy, whatever its kind.
@@ -92,6 +97,8 @@ impl<K: PolicyKind> Policy<K> {
             waiting: AtomicUsize::new(0),
             idle_max: options.idle_per_policy_max,
             calls_per_instance_max: options.calls_per_instance_max,
+            // Nobody knows yet: the first one is made off the path.
+            starts_in: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -124,22 +131,47 @@ impl<K: PolicyKind> Policy<K> {
         }
     }
 
+    /// Makes an instance in place of one that is gone, so that the next call finds one as this one
+    /// did. Whoever lost it waits for that, and nobody else; unless it takes long, as it does where
+    /// a price list is read.
+    fn replace(self: &Arc<Self>) {
+        match self.starts_in.load(Relaxed) <= SOON.as_micros() as u64 {
+            true => self.refill(),
+            // Where there is no room for it, the next call makes its own.
+            false => drop(self.card.overseer.post(Job::Refill { policy: K::any(self.clone()) })),
+        }
+    }
+
+    /// Makes an instance to be at hand.
+    pub fn refill(&self) {
+        // Where that fails, the next call tries again, and counts and reports the fault.
+        if let Ok(instance) = self.start() {
+            self.give_back(instance);
+        }
+    }
+
     fn start(&self) -> Result<Instance<K>, Fault> {
-        self.blueprint.start().map_err(|error| match error {
+        let begun = Instant::now();
+        let started = self.blueprint.start();
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.starts_in.store(micros, Relaxed);
+        started.map_err(|error| match error {
             StartError::Fault { fault, .. } => fault,
             // It took this configuration when it was probed.
             other => Fault::Trap(other.to_string()),
         })
     }
 
-    fn give_back(&self, instance: Instance<K>) {
+    /// Says whether the instance may go on: one that was called often is replaced.
+    fn give_back(&self, instance: Instance<K>) -> bool {
         if instance.calls() >= self.calls_per_instance_max {
-            return;
+            return false;
         }
         let mut idle = self.idle.lock();
         if idle.len() < self.idle_max {
             idle.push(instance);
         }
+        true
     }
 
     #[cold]
@@ -279,12 +311,18 @@ impl<K: PolicyKind> Handle<K> {
         match &outcome {
             Ok(answer) => {
                 let recheck = instance.calls().is_multiple_of(RECHECK_EVERY);
-                self.policy.give_back(instance);
+                if !self.policy.give_back(instance) {
+                    self.policy.replace();
+                }
                 if recheck || self.beside.is_some() {
                     self.policy.look_again(ask, answer, self.beside.as_ref(), recheck);
                 }
             }
-            Err(fault) => self.policy.note(fault, ask),
+            Err(fault) => {
+                drop(instance);
+                self.policy.note(fault, ask);
+                self.policy.replace();
+            }
         }
         outcome
     }

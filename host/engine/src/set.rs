@@ -12,6 +12,7 @@ use tollgate_domain::{
 use crate::alerter::Alerter;
 use crate::beside::{Beside, Seat};
 use crate::candidate::AnyPolicy;
+use crate::crowd::Crowd;
 use crate::digest::Digest;
 use crate::history::{Member, Record};
 use crate::judge::Judge;
@@ -27,6 +28,7 @@ pub struct PolicySet {
     activated_at: Timestamp,
     plans: PlanBook,
     tiers: Vec<Seat<Tiers>>,
+    crowd: Crowd,
     /// The highest priority first; the name decides between equals.
     pricing: Vec<Seat<Pricing>>,
     alerts: Vec<Seat<Alerts>>,
@@ -69,6 +71,7 @@ impl PolicySet {
             revision,
             activated_at,
             plans,
+            crowd: Crowd::new(&tiers),
             tiers,
             pricing,
             alerts,
@@ -214,7 +217,8 @@ impl PolicySet {
 
     /// Everything the tier policies need to judge one call, at hand before any lock is taken.
     pub fn judge(&self, call: &Call) -> Judge {
-        Judge::new(&self.tiers, call)
+        let concerned = self.crowd.of(&call.provider).iter().map(|at| &self.tiers[*at]);
+        Judge::new(concerned, call)
     }
 
     /// The same for alert policies.

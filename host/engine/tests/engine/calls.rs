@@ -128,3 +128,39 @@ fn a_policy_is_called_only_for_what_it_applies_to() {
     assert_eq!(info(&policies, "standard-tiers").calls, 0);
     assert!(judge("xai").refusal.is_some());
 }
+
+#[test]
+fn among_many_policies_each_is_asked_about_what_it_applies_to_and_no_other() {
+    let folder = Folder::small();
+    folder.remove("grants.toml");
+    let write = |name: &str, providers: &str| {
+        let text = format!(
+            "kind = \"tier\"\nplugin = \"grants.wasm\"\napplies_to.providers = {providers}\n"
+        );
+        folder.write(&format!("{name}.toml"), text);
+    };
+    for i in 0..30 {
+        write(&format!("own-{i}"), &format!("[\"p{i}\", \"q{i}\"]"));
+    }
+    write("pattern", "[\"p1*\"]");
+    write("all", "[]");
+    let policies = folder.open();
+    assert_eq!(policies.status().rejected, []);
+    let set = active(&policies);
+    let snapshot = snapshot(set.plans(), None);
+    for (provider, asked) in [
+        ("p1", vec!["all", "own-1", "pattern"]),
+        ("q1", vec!["all", "own-1"]),
+        ("p19", vec!["all", "own-19", "pattern"]),
+        ("p199", vec!["all", "pattern"]),
+        ("nobody", vec!["all"]),
+    ] {
+        let before = policies.status().policies;
+        let call = call(provider, "m", &[]);
+        assert_eq!(set.judge(&call).evaluate(&call, &snapshot, None).refusal, None);
+        let after = policies.status().policies;
+        let called = before.iter().zip(&after).filter(|(b, a)| b.calls != a.calls);
+        let called: Vec<_> = called.map(|(policy, _)| policy.name.as_str()).collect();
+        assert_eq!(called, asked, "{provider}");
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_engine::Policies;
 
-use crate::support::{Folder, active, call, guest, info, judge, snapshot};
+use crate::support::{Folder, active, call, eventually, guest, info, judge, snapshot};
 
 /// Harmless policies and a hostile one.
 fn hostile(manifest: &str) -> (Folder, Arc<Policies>) {
@@ -122,4 +122,18 @@ fn a_fault_never_poisons_the_pool() {
     });
     let info = info(&policies, "hostile");
     assert_eq!((info.calls, info.faults), (1_600, 800));
+}
+
+#[test]
+fn who_uses_up_an_instance_leaves_another_for_the_next() {
+    let (_folder, policies) = hostile("");
+    let instances = || {
+        let metrics = policies.policy_metrics();
+        metrics.into_iter().find(|metrics| metrics.policy == "hostile").unwrap().instances
+    };
+    let before = instances();
+    for _ in 0..50 {
+        assert!(judge(&policies, "traps").refusal.is_some());
+    }
+    eventually("what was used up is there again", || instances() >= before);
 }
