@@ -26,9 +26,12 @@ pub(crate) struct Book {
 struct Asked {
     lists: Vec<usize>,
     /// What patterns said of a name before: they are asked in order, which takes longer the more
-    /// there are. Of a list, and of a model in it.
-    known: Mutex<HashMap<String, Option<(usize, usize)>, Hashed>>,
+    /// there are.
+    known: Mutex<HashMap<String, Option<Place>, Hashed>>,
 }
+
+/// A list, and a model in it.
+type Place = (usize, usize);
 
 /// What one catalogue has of one provider.
 struct List {
@@ -91,7 +94,7 @@ impl Book {
         self.lists[list].models.get(model)
     }
 
-    fn find_further(&self, asked: &Asked, name: &str) -> Option<(usize, usize)> {
+    fn find_further(&self, asked: &Asked, name: &str) -> Option<Place> {
         if let Ok(known) = asked.known.lock()
             && let Some(found) = known.get(name)
         {
