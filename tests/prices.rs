@@ -10,15 +10,17 @@ use crate::support::{Answer, Home, Server, eventually, tollgate};
 /// When the answers of the data hold.
 const AT: &str = "2026-07-15T12:00:00Z";
 
-/// A file of facts that are not part of the project; says so where it is not there.
+/// A file of facts that are not part of the project: beside it, or in `SHARED_DATA`. Says so where
+/// it is not there.
 fn data(name: &str) -> Option<PathBuf> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let near = ["../../../shared/data", "../../../../work/shared/data"];
-    let path = near.iter().map(|folder| manifest.join(folder).join(name)).find(|it| it.exists());
-    if path.is_none() {
-        eprintln!("SKIPPED: shared/data/{name} is not beside the project");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("SHARED_DATA").map_or_else(beside, PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        eprintln!("SKIPPED: there is no {}", path.display());
+        return None;
     }
-    path
+    Some(path)
 }
 
 fn import(home: &Home, file: &Path, format: &str, further: &[&str]) -> Output {
@@ -182,11 +184,11 @@ async fn the_other_open_catalogue_is_taken_too_and_keeps_every_price() {
     for line in lines.iter().filter(|line| line.get("conditions").is_none()) {
         let (provider, model) =
             (line["provider"].as_str().unwrap(), line["model"].as_str().unwrap());
-        let entry = [model.to_owned(), format!("{provider}/{model}")]
-            .into_iter()
-            .filter_map(|name| source.get(name))
-            .find(|entry| entry["litellm_provider"] == provider);
-        let Some(entry) = entry else { continue };
+        // Some are there under two names, of which the first is taken.
+        let names = [model.to_owned(), format!("{provider}/{model}")];
+        let entries = names.iter().filter_map(|name| source.get(name));
+        let mut entries = entries.filter(|entry| entry["litellm_provider"] == provider);
+        let (Some(entry), None) = (entries.next(), entries.next()) else { continue };
         for (theirs, ours) in [
             ("input_cost_per_token", "input_tokens"),
             ("output_cost_per_token", "output_tokens"),

@@ -55,6 +55,7 @@ impl AnyPolicy {
             Self::Tier(policy) => policy.refill(),
             Self::Pricing(policy) => policy.refill(),
             Self::Alert(policy) => policy.refill(),
+            Self::Adjustment(policy) => policy.refill(),
         }
     }
 

@@ -27,11 +27,11 @@ struct Asked {
     lists: Vec<usize>,
     /// What patterns said of a name before: they are asked in order, which takes longer the more
     /// there are.
-    known: Mutex<HashMap<String, Option<Found>, Hashed>>,
+    known: Mutex<HashMap<String, Option<Place>, Hashed>>,
 }
 
-/// The places of a list, and of a model in it.
-type Found = (usize, usize);
+/// A list, and a model in it.
+type Place = (usize, usize);
 
 /// What one catalogue has of one provider.
 struct List {
@@ -94,7 +94,7 @@ impl Book {
         self.lists[list].models.get(model)
     }
 
-    fn find_further(&self, asked: &Asked, name: &str) -> Option<Found> {
+    fn find_further(&self, asked: &Asked, name: &str) -> Option<Place> {
         if let Ok(known) = asked.known.lock()
             && let Some(found) = known.get(name)
         {

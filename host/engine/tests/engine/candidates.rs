@@ -53,7 +53,11 @@ fn an_import_other_than_the_log_is_named() {
 #[test]
 fn a_component_that_is_no_policy_says_what_is_missing() {
     let folder = with_candidate(&wat::parse_str("(component)").unwrap(), TIER);
-    check(&folder, "inspected", "exports none of tollgate:policy/tiers, prices and alerts");
+    check(
+        &folder,
+        "inspected",
+        "exports none of tollgate:policy/tiers, prices, adjustments and alerts",
+    );
 }
 
 #[test]

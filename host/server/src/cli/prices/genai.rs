@@ -95,7 +95,14 @@ impl Import<'_> {
         for conditional in prices {
             let conditional = object(conditional, "a price")?;
             let mut price = base.clone();
-            self.price(&place, &mut price, object(&conditional["prices"], "its prices")?);
+            self.price(
+                &place,
+                &mut price,
+                object(
+                    conditional.get("prices").context("a price without `prices`")?,
+                    "its prices",
+                )?,
+            );
             if let Some(constraint) = conditional.get("constraint").filter(|it| !it.is_null()) {
                 price.conditions = self.constraint(&place, object(constraint, "a constraint")?);
             }
@@ -126,7 +133,10 @@ impl Import<'_> {
                 self.rate(place, key, &unit, value, &mut price.rates);
                 continue;
             };
-            self.rate(place, key, &unit, &tiered["base"], &mut price.rates);
+            match tiered.get("base") {
+                Some(base) => self.rate(place, key, &unit, base, &mut price.rates),
+                None => self.skipped.note(place, format!("`{key}` without a base")),
+            }
             for tier in list(tiered, "tiers") {
                 match (tier.get("start").and_then(count), tier.get("price")) {
                     (Some(start), Some(value)) => {

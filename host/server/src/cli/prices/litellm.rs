@@ -127,12 +127,14 @@ fn of_model(
         skipped.note(name, "an entry without a price");
         return Vec::new();
     }
-    let own = Match::Pattern(model.clone());
-    let names = |other: String| Match::Any(vec![own, Match::Pattern(other)]);
+    let names: Vec<_> = [Some(&model), other_name.as_ref()].into_iter().flatten().collect();
+    let is_own_only = other_name.is_none() && !model.contains('*');
+    let matches =
+        (!is_own_only).then(|| Match::Any(names.into_iter().map(|name| matching(name)).collect()));
     let price = Price {
         provider,
+        matches,
         model,
-        matches: other_name.map(names),
         context_window: entry.get("max_input_tokens").and_then(count),
         max_output_tokens: entry.get("max_output_tokens").and_then(count),
         ..Price::default()
@@ -161,6 +163,19 @@ fn of_model(
         }
     }
     prices
+}
+
+/// A name; a star in it stands for any region.
+fn matching(name: &str) -> Match {
+    if !name.contains('*') {
+        return Match::Pattern(name.to_owned());
+    }
+    let escaped = |c: char| match c {
+        '*' => "[^/]*".to_owned(),
+        c if c.is_alphanumeric() => c.to_string(),
+        c => format!("\\{c}"),
+    };
+    Match::Regex(format!("^{}$", name.chars().map(escaped).collect::<String>()))
 }
 
 fn with(price: &Price, costs: &Costs, conditions: Conditions) -> Price {
