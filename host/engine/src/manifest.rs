@@ -77,10 +77,7 @@ impl Manifest {
         let reader = Reader { file: &file, text: &text };
         let mut top = reader.top(source.as_table());
 
-        let mut kind: Kind = top.required("kind")?.word()?;
-        if kind == Kind::Pricing {
-            kind = top.optional("stage", stage)?.unwrap_or(kind);
-        }
+        let (kind, rollout) = rollout::staged(top.required("kind")?.word()?, &mut top)?;
         let plugin = plugin_path(&top.required("plugin")?)?;
         let on_failure = match kind {
             Kind::Tier => top.optional("on_failure", on_failure)?.unwrap_or(OnFailure::Deny),
@@ -94,7 +91,6 @@ impl Manifest {
             Kind::Tier | Kind::Alert => 0,
         };
         let limits = top.optional("limits", limits)?.unwrap_or_default();
-        let rollout = Rollout::read(&mut top)?;
         let applies_to =
             top.optional("applies_to", |field| AppliesTo::read(field, kind))?.unwrap_or_default();
         let include = top.optional("include", include::patterns)?.unwrap_or_default();
@@ -155,15 +151,6 @@ fn plugin_path(field: &Field) -> Result<PathBuf, ManifestError> {
         return Err(field.error("must be a file in this folder"));
     }
     Ok(path.to_owned())
-}
-
-/// Whether a pricing policy prices calls or changes what others say.
-fn stage(field: &Field) -> Result<Kind, ManifestError> {
-    match field.text()? {
-        "base" => Ok(Kind::Pricing),
-        "adjust" => Ok(Kind::Adjustment),
-        _ => Err(field.error("must be \"base\" or \"adjust\"")),
-    }
 }
 
 fn on_failure(field: &Field) -> Result<OnFailure, ManifestError> {
@@ -234,6 +221,12 @@ mod tests {
                 "mine.toml:4: `applies_to.providers` must be a list of strings",
             ),
             ("stage = \"beta\"", "mine.toml:3: `stage` must be \"shadow\" or \"canary\""),
+            ("stage = \"adjust\"", "mine.toml:3: `stage` must be \"shadow\" or \"canary\""),
+            ("stage = 1", "mine.toml:3: `stage` must be a string or a list of strings"),
+            (
+                "stage = [\"shadow\", \"canary\"]",
+                "mine.toml:3: `stage` says the same thing in two ways",
+            ),
             ("stage = \"canary\"", "mine.toml:1: `percent` is missing"),
             ("stage = \"canary\"\npercent = 101", "mine.toml:4: `percent` must be at most 100"),
             ("stage = \"shadow\"\npercent = 1", "mine.toml:4: unknown key `percent`"),
@@ -248,6 +241,27 @@ mod tests {
         );
         let broken = parse("kind = \"tier\"\nplugin = ").unwrap_err();
         assert!(broken.starts_with("mine.toml:2: "), "{broken}");
+    }
+
+    #[test]
+    fn a_change_of_prices_may_be_tried_beside_the_one_before() {
+        let staged = |stage: &str| {
+            parse(&format!("kind = \"pricing\"\nplugin = \"a.wasm\"\n{stage}"))
+                .map(|manifest| (manifest.kind, manifest.rollout))
+        };
+        assert_eq!(staged(""), Ok((Kind::Pricing, Rollout::Active)));
+        assert_eq!(staged("stage = \"base\""), Ok((Kind::Pricing, Rollout::Active)));
+        assert_eq!(staged("stage = \"adjust\""), Ok((Kind::Adjustment, Rollout::Active)));
+        assert_eq!(staged("stage = \"shadow\""), Ok((Kind::Pricing, Rollout::Shadow)));
+        assert_eq!(
+            staged("stage = [\"adjust\", \"canary\"]\npercent = 5"),
+            Ok((Kind::Adjustment, Rollout::Canary { percent: 5 }))
+        );
+        assert_eq!(
+            staged("stage = \"beta\""),
+            Err("mine.toml:3: `stage` must be \"base\", \"adjust\", \"shadow\" or \"canary\""
+                .into())
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! How a version that lies in the folder comes into force: at once, or beside the one before.
+//! What `stage` says: how a version comes into force (at once, or beside the one before), and whether
+//! a pricing policy prices calls or changes what others say.
 
 use super::ManifestError;
 use super::reader::{Field, Section};
+use crate::kinds::Kind;
 
 /// What becomes of a version that is good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,22 +21,6 @@ pub(crate) enum Rollout {
 }
 
 impl Rollout {
-    /// Reads `stage` and `percent`.
-    pub(super) fn read(top: &mut Section<'_>) -> Result<Self, ManifestError> {
-        let stage = top.optional("stage", |field| match field.text()? {
-            "shadow" => Ok(Self::Shadow),
-            "canary" => Ok(Self::Canary { percent: 0 }),
-            _ => Err(field.error("must be \"shadow\" or \"canary\"")),
-        })?;
-        match stage {
-            Some(Self::Canary { .. }) => {
-                let percent = percent(&top.required("percent")?)?;
-                Ok(Self::Canary { percent })
-            }
-            stage => Ok(stage.unwrap_or_default()),
-        }
-    }
-
     pub fn is_beside(self) -> bool {
         self != Self::Active
     }
@@ -46,6 +32,36 @@ impl Rollout {
             Self::Canary { .. } => "canary",
         }
     }
+}
+
+/// Reads `stage`, a word or a list of them, and `percent`. A pricing policy with `"adjust"` is of the
+/// kind of adjustments.
+pub(super) fn staged(kind: Kind, top: &mut Section<'_>) -> Result<(Kind, Rollout), ManifestError> {
+    let mut staged = (None, None);
+    top.optional("stage", |field| {
+        for word in field.words()? {
+            let twice = match (word, kind) {
+                ("base", Kind::Pricing) => staged.0.replace(Kind::Pricing).is_some(),
+                ("adjust", Kind::Pricing) => staged.0.replace(Kind::Adjustment).is_some(),
+                ("shadow", _) => staged.1.replace(Rollout::Shadow).is_some(),
+                ("canary", _) => staged.1.replace(Rollout::Canary { percent: 0 }).is_some(),
+                (_, Kind::Pricing) => {
+                    return Err(
+                        field.error("must be \"base\", \"adjust\", \"shadow\" or \"canary\"")
+                    );
+                }
+                _ => return Err(field.error("must be \"shadow\" or \"canary\"")),
+            };
+            if twice {
+                return Err(field.error("says the same thing in two ways"));
+            }
+        }
+        Ok(())
+    })?;
+    if let Some(Rollout::Canary { percent: share }) = &mut staged.1 {
+        *share = percent(&top.required("percent")?)?;
+    }
+    Ok((staged.0.unwrap_or(kind), staged.1.unwrap_or_default()))
 }
 
 fn percent(field: &Field) -> Result<u32, ManifestError> {
