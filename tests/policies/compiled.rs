@@ -87,7 +87,7 @@ async fn a_plugin_that_takes_for_ever_to_compile_is_refused_and_nobody_waits_for
 
 /// The component with a module in it that nobody calls, of megabytes.
 fn with_much_to_compile(mut component: Vec<u8>) -> Vec<u8> {
-    const FUNCTIONS: usize = 60;
+    const FUNCTIONS: usize = 200;
     // One local; again and again it is doubled and added to; the end.
     let mut body = vec![1, 1, 0x7f];
     for _ in 0..12_000 {
