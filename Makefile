@@ -5,7 +5,7 @@ LISTEN ?= 127.0.0.1:8080
 CALL := {\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}
 export TOLLGATE
 
-.PHONY: run build plugins test soak bench lint wasm-target
+.PHONY: run build plugins test test-python soak bench lint wasm-target
 
 run: build
 	@echo
@@ -25,10 +25,16 @@ build: wasm-target
 wasm-target:
 	@plugins/wasm-target.sh >/dev/null
 
-## All tests: the plugins' rules natively, the crates', and the program as a black box.
+## All tests: the plugins' rules natively, the crates', the program as a black box, and the Python
+## package against it.
 test: build
 	cargo test --manifest-path plugins/Cargo.toml --workspace --locked
 	cargo test --release --workspace --locked
+	@host/clients/python/test.sh
+
+## The Python package alone; skipped, saying so, where there is no Python 3.9 or no pip.
+test-python: build
+	@host/clients/python/test.sh
 
 ## What `make test` does a few times, for hours if need be: kills the service under load for
 ## ROUNDS rounds, audits the ledger over CASES random histories, cuts the power CUTS times, and

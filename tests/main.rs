@@ -28,6 +28,11 @@ mod export;
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
 mod load;
+/// What operators do with policies beyond editing files: going back, and changing plans and prices
+/// at runtime.
+mod policies;
+/// `tollgate prices`, and catalogues that are imported.
+mod prices;
 /// Policies change while calls are under way.
 mod reload;
 /// The rest of the seed document: what its page promises, under its names.

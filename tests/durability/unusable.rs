@@ -1,5 +1,6 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -95,9 +96,15 @@ async fn another_programs_file_is_left_as_it_is() {
 
 /// A home with an event, closed.
 async fn used() -> Arc<Home> {
+    used_by("ann").await
+}
+
+async fn used_by(subject: &str) -> Arc<Home> {
     let home = Home::new();
     let server = Server::start(&home).await;
-    server.post("/v1/usage", &event_body("e")).await.expect(201);
+    let mut event = event_body("e");
+    event["subject"] = subject.into();
+    server.post("/v1/usage", &event).await.expect(201);
     server.terminate();
     assert_eq!(server.ended().await.code(), Some(0));
     home
@@ -115,16 +122,39 @@ async fn data_of_another_version_are_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_byte_that_has_changed_is_told_by_all_that_read_the_data() {
-    let home = used().await;
-    let file = home.path().join("data/db");
-    let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&file, bytes).unwrap();
+    const SUBJECT: &str = "a-subject-like-no-other";
+    let home = used_by(SUBJECT).await;
+    assert!(change(&home.path().join("data/db"), SUBJECT.as_bytes()) > 0);
     for command in ["serve", "verify", "export"] {
         let mut run = tollgate();
         run.arg(command).current_dir(home.path());
         let said = refused(run).await;
-        assert!(said.contains("data/db: damaged"), "{command}: {said}");
+        assert!(said.contains("./data") && said.contains("damaged"), "{command}: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_byte_that_has_changed_in_what_policies_are_made_of_is_told_as_well() {
+    let home = used().await;
+    let plugin = fs::read(home.policy("standard-tiers.wasm")).unwrap();
+    // Somewhere in its first piece, which no boundary cuts.
+    assert!(change(&home.path().join("data/db"), &plugin[1000..1064]) > 0);
+    for command in ["serve", "verify"] {
+        let mut run = tollgate();
+        run.arg(command).current_dir(home.path());
+        let said = refused(run).await;
+        // What lies at the end is seen from outside, and the rest where it is read.
+        let told = said.contains("damaged") || said.contains("1 differences");
+        assert!(told, "{command}: {said}");
+    }
+}
+
+/// Changes one bit wherever these bytes stand in a file, and tells how often they do.
+fn change(file: &Path, what: &[u8]) -> usize {
+    let mut bytes = fs::read(file).unwrap();
+    let found = bytes.windows(what.len()).enumerate().filter(|(_, window)| *window == what);
+    let found: Vec<_> = found.map(|(at, _)| at).collect();
+    found.iter().for_each(|at| bytes[*at] ^= 1);
+    fs::write(file, bytes).unwrap();
+    found.len()
 }

@@ -7,7 +7,11 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A temporary folder; nothing is stored in it yet.
-pub struct Home(TempDir);
+pub struct Home {
+    folder: TempDir,
+    /// Whether its services are lent what others have compiled.
+    pub shares_compiled: bool,
+}
 
 impl Home {
     pub fn new() -> Arc<Self> {
@@ -16,8 +20,19 @@ impl Home {
         home
     }
 
+    /// For a service that compiles everything itself.
+    pub fn cold() -> Arc<Self> {
+        let home = Self::empty(false);
+        home.bring_policies();
+        home
+    }
+
     pub fn without_policies() -> Arc<Self> {
-        let home = Self(tempfile::tempdir().unwrap());
+        Self::empty(true)
+    }
+
+    fn empty(shares_compiled: bool) -> Arc<Self> {
+        let home = Self { folder: tempfile::tempdir().unwrap(), shares_compiled };
         fs::create_dir(home.policies()).unwrap();
         Arc::new(home)
     }
@@ -34,7 +49,7 @@ impl Home {
     }
 
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// The path of a file among the policies.

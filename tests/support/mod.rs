@@ -1,5 +1,6 @@
 mod answer;
 mod client;
+mod compiled;
 mod home;
 mod program;
 mod server;

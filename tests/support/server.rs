@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, Weak, mpsc};
 use std::thread;
 
-use super::{Client, Home, PATIENCE, eventually, signal, tollgate};
+use super::{Client, Home, PATIENCE, compiled, eventually, signal, tollgate};
 
 /// When a service begins unless a test says otherwise: no window turns within the next minutes,
 /// and all shipped prices hold.
@@ -46,6 +46,7 @@ impl Server {
             (server.get("/readyz").await.status == 200).then_some(())
         })
         .await;
+        compiled::keep(home);
         server
     }
 
@@ -56,6 +57,7 @@ impl Server {
 
     /// The same with a command that starts the service in its own way.
     pub fn spawn(home: &Arc<Home>, mut command: Command) -> Self {
+        compiled::lend(home);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (listening, url) = mpsc::channel();

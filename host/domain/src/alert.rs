@@ -9,7 +9,7 @@ use crate::subject::SubjectId;
 use crate::window::Window;
 
 /// A limited quota's standing before and after something was used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reading {
     pub subject: SubjectId,
     pub plan: PlanId,

@@ -103,7 +103,7 @@ impl QuotaState {
 }
 
 /// What the tier policies think of a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Opinion {
     pub refusal: Option<Refusal>,
     /// Other limits for this one call.
@@ -111,7 +111,7 @@ pub struct Opinion {
 }
 
 /// A policy's refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// A known [`reason`], or a policy's own word.
     pub reason: String,
@@ -121,7 +121,7 @@ pub struct Refusal {
     pub level: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EffectiveLimit {
     /// By position.
     pub level: usize,

@@ -29,7 +29,7 @@ pub enum Side {
 }
 
 /// The price of a usage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Quote {
     /// The price entry that matched, for people.
     pub entry: String,
@@ -48,14 +48,14 @@ impl Quote {
 }
 
 /// What a call that has not been made yet will probably use and cost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Estimate {
     pub usage: Usage,
     pub cost: ExpectedCost,
 }
 
 /// What can be said of a cost before the call is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ExpectedCost {
     Known(Usd),
     /// The call is priced, but too little is stated to say what it will cost.
@@ -74,7 +74,7 @@ impl ExpectedCost {
 }
 
 /// What a provider's raw answer reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Extraction {
     /// The model that answered, where the answer says so.
     pub model: Option<ModelId>,

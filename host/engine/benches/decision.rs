@@ -14,7 +14,7 @@ use tollgate_domain::{
     Calendar, Call, LevelState, Metadata, PlanBook, QuotaState, Reading, Snapshot, Status,
     Timestamp, Usage, Window,
 };
-use tollgate_engine::{Options, Policies};
+use tollgate_engine::{Options, Payer, Policies};
 
 /// 2026-08-01T12:00:00Z.
 const AT: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
@@ -29,18 +29,47 @@ fn main() {
     let snapshot = snapshot(set.plans());
     let readings = [reading()];
 
-    measure("judge", || drop(black_box(set.judge())));
+    measure("judge", || drop(black_box(set.judge(&call))));
     measure("judge and evaluate, 2 quotas", || {
-        drop(black_box(set.judge().evaluate(&call, &snapshot, None)));
+        drop(black_box(set.judge(&call).evaluate(&call, &snapshot, None)));
     });
-    measure("price, 2 charges", || drop(black_box(set.price(&call, AT))));
-    measure("estimate", || drop(black_box(set.estimate(&call, AT))));
+    measure("price, 2 charges", || drop(black_box(set.price(&call, AT, &Payer::default()))));
+    measure("estimate", || drop(black_box(set.estimate(&call, AT, &Payer::default()))));
     measure("alerter and due, 1 reading", || {
         drop(black_box(set.alerter().due(&readings)));
     });
+    measure_crowd();
     measure_reload();
     for policy in policies.status().policies {
         assert_eq!(policy.faults, 0, "{} failed", policy.name);
+    }
+}
+
+/// A check that three policies concern, alone and among a hundred.
+fn measure_crowd() {
+    for others in [0, 97] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copy = |file: &str| {
+            std::fs::copy(shipped().join(file), folder.path().join(file)).expect("a copy");
+        };
+        for file in ["token-pricing.toml", "token-pricing.wasm", "standard-tiers.wasm"] {
+            copy(file);
+        }
+        for i in 0..3 + others {
+            let provider = if i < 3 { "gemini".to_owned() } else { format!("other-{i}") };
+            let text = format!(
+                "kind = \"tier\"\nplugin = \"standard-tiers.wasm\"\n\
+                 applies_to.providers = [\"{provider}\"]\n"
+            );
+            std::fs::write(folder.path().join(format!("tier-{i}.toml")), text).expect("a manifest");
+        }
+        let policies =
+            Policies::open(Options::new(folder.path()), Arc::new(|| AT)).expect("it opens");
+        let set = policies.current().expect("the policies load");
+        let (call, snapshot) = (call(), Snapshot { at: AT, levels: Vec::new() });
+        measure(&format!("judge, 3 of {} policies", 3 + others), || {
+            drop(black_box(set.judge(&call).evaluate(&call, &snapshot, None)));
+        });
     }
 }
 
@@ -49,7 +78,9 @@ fn main() {
 fn measure_reload() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in std::fs::read_dir(shipped()).expect("the shipped policies").flatten() {
-        std::fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
+        if file.path().is_file() {
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
+        }
     }
     let started = Instant::now();
     let policies = Policies::open(Options::new(folder.path()), Arc::new(|| AT)).expect("it opens");

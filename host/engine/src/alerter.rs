@@ -1,13 +1,12 @@
 //! What all alert policies together find worth a warning.
 
-use std::sync::Arc;
-
 use tollgate_domain::{Alert, Reading};
 
+use crate::beside::Seat;
 use crate::fault::Fault;
-use crate::instance::Instance;
-use crate::kinds::{self, Alerts, Recommendation};
-use crate::policy::{Handle, Policy};
+use crate::kinds::{Alerts, Recommendation};
+use crate::policy::Handle;
+use crate::question::{Due, Recommend};
 
 /// The alert policies of one set, each with an instance at hand, as in [`Judge`](crate::Judge).
 pub struct Alerter {
@@ -15,18 +14,18 @@ pub struct Alerter {
 }
 
 impl Alerter {
-    pub(crate) fn new(alerts: &[Arc<Policy<Alerts>>]) -> Self {
+    pub(crate) fn new(alerts: &[Seat<Alerts>]) -> Self {
         Self { alerts: alerts.iter().map(Handle::new).collect() }
     }
 
     /// The alerts that are due. May be asked again; whoever asks raises each only once.
     pub fn due(&mut self, readings: &[Reading]) -> Vec<Alert> {
-        self.ask(readings, kinds::due)
+        self.ask(readings, |alert, own| alert.call(&Due(own)))
     }
 
     /// Advice for a dashboard.
     pub fn recommend(&mut self, readings: &[Reading]) -> Vec<Recommendation> {
-        self.ask(readings, kinds::recommend)
+        self.ask(readings, |alert, own| alert.call(&Recommend(own)))
     }
 
     /// Asks every policy about the readings that concern it. What a failing one would have said
@@ -34,7 +33,7 @@ impl Alerter {
     fn ask<T>(
         &mut self,
         readings: &[Reading],
-        question: impl Fn(&mut Instance<Alerts>, &[&Reading]) -> Result<Vec<T>, Fault>,
+        question: impl Fn(&mut Handle<Alerts>, &[&Reading]) -> Result<Vec<T>, Fault>,
     ) -> Vec<T> {
         let mut all = Vec::new();
         for alert in &mut self.alerts {
@@ -43,7 +42,7 @@ impl Alerter {
             if own.is_empty() {
                 continue;
             }
-            if let Ok(answers) = alert.call(|instance| question(instance, &own)) {
+            if let Ok(answers) = question(alert, &own) {
                 all.extend(answers);
             }
         }

@@ -17,6 +17,8 @@ pub(crate) type Candidates = BTreeMap<String, Result<AnyPolicy, Refused>>;
 pub(crate) struct Assembly {
     /// In the order of their names.
     pub members: Option<(Vec<AnyPolicy>, PlanBook)>,
+    /// What is to run beside them, in the order of the names.
+    pub candidates: Vec<AnyPolicy>,
     pub refused: Vec<(String, Refused)>,
 }
 
@@ -31,6 +33,7 @@ pub(crate) fn assemble(candidates: Candidates, active: &[AnyPolicy]) -> Assembly
     let mut kept = Members::new();
     let mut changed = Members::new();
     let mut refused = Vec::new();
+    let mut beside = Vec::new();
     let mut gone = active.clone();
     for (name, outcome) in candidates {
         let last_good = gone.remove(&name);
@@ -38,6 +41,13 @@ pub(crate) fn assemble(candidates: Candidates, active: &[AnyPolicy]) -> Assembly
             Ok(policy) if last_good.as_ref().is_some_and(|last| policy.is(last)) => {
                 kept.insert(name, policy);
             }
+            Ok(policy) if policy.card().manifest.rollout.is_beside() => match last_good {
+                Some(last) => {
+                    kept.insert(name, last);
+                    beside.push(policy);
+                }
+                None => refused.push((name, Refused::new(Step::Active, NOTHING_BESIDE))),
+            },
             Ok(policy) => {
                 changed.insert(name, policy);
             }
@@ -55,7 +65,7 @@ pub(crate) fn assemble(candidates: Candidates, active: &[AnyPolicy]) -> Assembly
                 // Those who were active together go together: it is a changed one.
                 let at = position.saturating_sub(kept.len());
                 let Some(name) = changed.keys().nth(at).cloned() else {
-                    return Assembly { members: None, refused };
+                    return Assembly { members: None, candidates: Vec::new(), refused };
                 };
                 changed.remove(&name);
                 kept.extend(active.get(&name).map(|policy| (name.clone(), policy.clone())));
@@ -68,10 +78,24 @@ pub(crate) fn assemble(candidates: Candidates, active: &[AnyPolicy]) -> Assembly
     if let Some(kind) = missing {
         let why = format!("there is no {kind} policy that could be active");
         refused.push((WHOLE_SET.to_owned(), Refused::new(Step::Active, why)));
-        return Assembly { members: None, refused };
+        return Assembly { members: None, candidates: Vec::new(), refused };
     }
-    Assembly { members: Some((kept.into_values().collect(), plans)), refused }
+    // A name that is another kind of policy from now on has nothing to be compared with.
+    beside.retain(|policy| kept.get(policy.name()).is_some_and(|k| kind_of(k) == kind_of(policy)));
+    beside.retain(|policy| {
+        let with = kept.iter().map(|(name, old)| if name == policy.name() { policy } else { old });
+        let outcome = plan_book(with);
+        if let Err((_, error)) = &outcome {
+            refused.push((policy.name().to_owned(), Refused::new(Step::Active, error)));
+        }
+        outcome.is_ok()
+    });
+    let members = Some((kept.into_values().collect(), plans));
+    Assembly { members, candidates: beside, refused }
 }
+
+const NOTHING_BESIDE: &str =
+    "no version of it is active that it could run beside: take `stage` away";
 
 type Members = BTreeMap<String, AnyPolicy>;
 

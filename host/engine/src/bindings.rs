@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
             include tollgate:policy/tier-policy@0.1.0;
             include tollgate:policy/pricing-policy@0.1.0;
             include tollgate:policy/alert-policy@0.1.0;
+            include tollgate:policy/adjustment-policy@0.1.0;
         }
     ",
     world: "tollgate:host/any-policy",
@@ -20,5 +21,5 @@ wasmtime::component::bindgen!({
     require_store_data_send: true,
 });
 
-pub(crate) use exports::tollgate::policy::{alerts, lifecycle, prices, tiers};
+pub(crate) use exports::tollgate::policy::{adjustments, alerts, lifecycle, prices, tiers};
 pub(crate) use tollgate::policy::{logging, types};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::Kind;
 use crate::fault::Fault;
 use crate::instance::{Blueprint, Instance, StartError};
-use crate::kinds::{Alerts, PolicyKind, Pricing, Tiers};
+use crate::kinds::{Adjustments, Alerts, PolicyKind, Pricing, Tiers};
 use crate::manifest::Manifest;
-use crate::options::Options;
 use crate::plugin::Plugin;
 use crate::policy::{Card, Policy};
 use crate::refusal::{Refused, Step};
+use crate::workshop::Works;
 
 /// A policy of any kind.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ pub(crate) enum AnyPolicy {
     Tier(Arc<Policy<Tiers>>),
     Pricing(Arc<Policy<Pricing>>),
     Alert(Arc<Policy<Alerts>>),
+    Adjustment(Arc<Policy<Adjustments>>),
 }
 
 impl AnyPolicy {
@@ -25,12 +26,13 @@ impl AnyPolicy {
     pub fn build(
         manifest: Arc<Manifest>,
         plugin: Arc<Plugin>,
-        options: &Options,
+        works: &Works,
     ) -> Result<Self, Refused> {
         Ok(match manifest.kind {
-            Kind::Tier => Self::Tier(build(manifest, plugin, options)?),
-            Kind::Pricing => Self::Pricing(build(manifest, plugin, options)?),
-            Kind::Alert => Self::Alert(build(manifest, plugin, options)?),
+            Kind::Tier => Self::Tier(build(manifest, plugin, works)?),
+            Kind::Pricing => Self::Pricing(build(manifest, plugin, works)?),
+            Kind::Alert => Self::Alert(build(manifest, plugin, works)?),
+            Kind::Adjustment => Self::Adjustment(build(manifest, plugin, works)?),
         })
     }
 
@@ -39,11 +41,22 @@ impl AnyPolicy {
             Self::Tier(policy) => &policy.card,
             Self::Pricing(policy) => &policy.card,
             Self::Alert(policy) => &policy.card,
+            Self::Adjustment(policy) => &policy.card,
         }
     }
 
     pub fn name(&self) -> &str {
         &self.card().manifest.name
+    }
+
+    /// Makes an instance to be at hand.
+    pub fn refill(&self) {
+        match self {
+            Self::Tier(policy) => policy.refill(),
+            Self::Pricing(policy) => policy.refill(),
+            Self::Alert(policy) => policy.refill(),
+            Self::Adjustment(policy) => policy.refill(),
+        }
     }
 
     /// Whether the two are the same object: the same bytes, instances and counters.
@@ -55,16 +68,18 @@ impl AnyPolicy {
 fn build<K: PolicyKind>(
     manifest: Arc<Manifest>,
     plugin: Arc<Plugin>,
-    options: &Options,
+    works: &Works,
 ) -> Result<Arc<Policy<K>>, Refused> {
-    let blueprint = Blueprint::new(plugin.clone(), manifest.clone())
+    let (options, overseer) = (&works.options, works.overseer.clone());
+    let blueprint = Blueprint::new(plugin.clone(), manifest.clone(), options.log_context)
         .map_err(|error| Refused::new(Step::Linked, format_args!("{error:#}")))?;
     let (first, second) = (try_out(&blueprint)?, try_out(&blueprint)?);
     if first.terms != second.terms || first.answers != second.answers {
         return Err(impure());
     }
     let warm = vec![first.instance, second.instance];
-    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, first.terms, warm, options)))
+    let terms = first.terms;
+    Ok(Arc::new(Policy::new(manifest, plugin, blueprint, terms, warm, options, overseer)))
 }
 
 /// What an instance said.
@@ -95,7 +110,12 @@ fn impure() -> Refused {
 
 impl From<StartError> for Refused {
     fn from(error: StartError) -> Self {
-        let of_the_host = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
-        Self { passing: of_the_host, ..Self::new(Step::Probed, error) }
+        let passing = matches!(error, StartError::Fault { fault: Fault::Unavailable(_), .. });
+        let refused = Self::new(Step::Probed, &error);
+        let problems = match error {
+            StartError::Config { problems, .. } => problems,
+            StartError::Fault { .. } | StartError::UnknownNeed(_) => Vec::new(),
+        };
+        Self { passing, problems, ..refused }
     }
 }

@@ -17,6 +17,9 @@ pub(crate) enum Fault {
     Trap(String),
     #[error("gave an answer that cannot be used: {0}")]
     BadOutput(#[from] BadOutput),
+    /// Found out after the call, by asking again.
+    #[error("gave different answers to the same question")]
+    Impure,
     /// The host's fault, not the policy's.
     #[error("could not be called: {0}")]
     Unavailable(String),
@@ -24,8 +27,8 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// The names that faults are counted under.
-    pub const KINDS: [&str; 6] =
-        ["out_of_fuel", "deadline", "memory", "trap", "bad_output", "unavailable"];
+    pub const KINDS: [&str; 7] =
+        ["out_of_fuel", "deadline", "memory", "trap", "bad_output", "unavailable", "impure"];
 
     /// Classifies what wasmtime reports by its type. `memory_denied` says whether the guest had
     /// asked for more memory than it may have: most guests answer that with a trap of their own.
@@ -54,6 +57,7 @@ impl Fault {
             Self::Trap(_) => 3,
             Self::BadOutput(_) => 4,
             Self::Unavailable(_) => 5,
+            Self::Impure => 6,
         }
     }
 

@@ -3,31 +3,19 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::manifest::Manifest;
-use crate::refusal::{Refused, Step};
+use crate::document::Document;
+use crate::limits::Limits;
+use crate::plugin;
+use crate::source::{self, Origin, Source};
+use crate::status::SparePlugin;
 
-/// A manifest with a price list of thousands of models has one or two MiB.
-const MANIFEST_BYTES_MAX: u64 = 16 << 20;
-const NAME_BYTES_MAX: usize = 64;
-
-/// What stands under one name.
-pub(crate) struct Source {
-    pub name: String,
-    pub files: Result<Files, Refused>,
-}
-
-/// A manifest that makes sense, and a plugin that is not too large.
-pub(crate) struct Files {
-    pub manifest: Manifest,
-    pub plugin: Vec<u8>,
-    pub plugin_digest: Digest,
-}
-
-/// Everything in the folder that is meant to be a policy, in the order of the names. Hidden files
-/// are not: editors and orchestrators keep their own things there.
-pub(crate) fn scan(folder: &Path) -> io::Result<Vec<Source>> {
+/// Everything in the folder that is meant to be a policy, in the order of the names, with the
+/// documents laid over it. Hidden files are not: editors and orchestrators keep their own things
+/// there.
+pub(crate) fn scan(folder: &Path, documents: &[Document]) -> io::Result<Vec<Source>> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -36,31 +24,102 @@ pub(crate) fn scan(folder: &Path) -> io::Result<Vec<Source>> {
             continue;
         };
         if !name.starts_with('.') {
-            let files = read(folder, &path, &name);
-            sources.push(Source { name, files });
+            sources.push(source::read(&name, documents, &Folder(folder)));
         }
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sources)
 }
 
-fn read(folder: &Path, path: &Path, name: &str) -> Result<Files, Refused> {
-    let refused = |why: String| Refused::new(Step::Verified, why);
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if name.len() > NAME_BYTES_MAX || !name.bytes().all(allowed) {
-        let why = "the name may have at most 64 letters, digits and any of . _ -";
-        return Err(refused(why.into()));
-    }
-    let text = read_file(path, MANIFEST_BYTES_MAX).map_err(refused)?;
-    let text = String::from_utf8(text).map_err(|_| refused(format!("{name}.toml is not UTF-8")))?;
-    let manifest = Manifest::parse(name, text).map_err(|error| refused(error.to_string()))?;
-    let plugin = folder.join(&manifest.plugin);
-    let plugin = read_file(&plugin, manifest.limits.component_bytes()).map_err(refused)?;
-    let plugin_digest = Digest::of(&plugin);
-    Ok(Files { manifest, plugin, plugin_digest })
+/// What stands under a name if its manifest is another.
+pub(crate) fn with_manifest(
+    folder: &Path,
+    documents: &[Document],
+    name: &str,
+    text: &str,
+) -> Source {
+    source::read(name, documents, &Instead { folder: Folder(folder), name, text })
 }
 
-fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+/// The folder of policies.
+struct Folder<'a>(&'a Path);
+
+/// The folder with another manifest under a name.
+struct Instead<'a> {
+    folder: Folder<'a>,
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Origin for Instead<'_> {
+    fn fetch(&self, path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {
+        match path == Path::new(&format!("{}.toml", self.name)) {
+            true => Ok(self.text.as_bytes().into()),
+            false => self.folder.fetch(path, bytes_max),
+        }
+    }
+
+    fn names(&self, folder: &Path) -> Result<Vec<String>, String> {
+        self.folder.names(folder)
+    }
+}
+
+impl Origin for Folder<'_> {
+    fn fetch(&self, path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {
+        read_file(&self.0.join(path), bytes_max)
+    }
+
+    fn names(&self, folder: &Path) -> Result<Vec<String>, String> {
+        let unreadable = |error| format!("cannot read the folder {}: {error}", folder.display());
+        let entries = match fs::read_dir(self.0.join(folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect::<io::Result<_>>().map_err(unreadable)
+    }
+}
+
+/// Plugins that no manifest of these names, with what they are: those that were looked at before,
+/// by their bytes, are not looked at again.
+pub(crate) fn spare(
+    folder: &Path,
+    sources: &[Source],
+    before: &[SparePlugin],
+) -> io::Result<Vec<SparePlugin>> {
+    let named: Vec<_> =
+        sources.iter().flat_map(|source| &source.parts).map(|part| &part.id.path).collect();
+    let mut spare = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        if !file.ends_with(".wasm") || file.starts_with('.') || named.contains(&&file) {
+            continue;
+        }
+        // What cannot be read may be gone again.
+        let limit = Limits::default().component_bytes();
+        let Ok(bytes) = read_file(&folder.join(&file), limit) else { continue };
+        let plugin_digest = Digest::of(&bytes).to_string();
+        let same = |old: &&SparePlugin| old.file == file && old.plugin_digest == plugin_digest;
+        spare.push(match before.iter().find(same) {
+            Some(old) => old.clone(),
+            None => inspected(file, plugin_digest, &bytes),
+        });
+    }
+    spare.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(spare)
+}
+
+fn inspected(file: String, plugin_digest: String, bytes: &[u8]) -> SparePlugin {
+    let (found, problem) = match plugin::inspect(bytes) {
+        Ok(found) => (Some(found), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let (kind, api_version) = found.unzip();
+    SparePlugin { file, plugin_digest, kind, api_version, problem }
+}
+
+fn read_file(path: &Path, bytes_max: u64) -> Result<Arc<[u8]>, String> {
     let file = path.file_name().map(PathBuf::from).unwrap_or_default();
     let mut bytes = Vec::new();
     File::open(path)
@@ -69,7 +128,7 @@ fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > bytes_max {
         return Err(format!("{} has more than {bytes_max} bytes", file.display()));
     }
-    Ok(bytes)
+    Ok(bytes.into())
 }
 
 fn stem(path: &Path) -> Option<String> {

@@ -1,12 +1,10 @@
 //! What the host keeps beside each instance.
 
-use std::sync::Arc;
-
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::limits::{Limits, MemoryLimiter};
-use crate::logging::LogBudget;
+use crate::logging::{LogBudget, Origin};
 use crate::wasi;
 
 /// The data of an instance's store.
@@ -19,7 +17,7 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     /// `origin` is what log lines are tagged with.
-    pub fn new(limits: &Limits, origin: Arc<str>) -> Self {
+    pub fn new(limits: &Limits, origin: Origin) -> Self {
         Self {
             memory: MemoryLimiter::new(limits),
             log: LogBudget::new(origin, limits.log_bytes_per_call),

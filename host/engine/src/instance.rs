@@ -10,9 +10,12 @@ use crate::fault::Fault;
 use crate::guest_state::GuestState;
 use crate::kinds::{Needs, PolicyKind};
 use crate::limits::{FUEL_PER_INPUT_BYTE, Limits};
+use crate::logging::{LogContext, Origin};
 use crate::manifest::{Manifest, ManifestError};
 use crate::plugin::Plugin;
+use crate::refusal::ConfigProblem;
 use crate::runtime::deadline_epochs;
+use crate::stats::{Living, Spent, Stats};
 
 /// Setting up is bounded by its fuel; this only ends what fuel does not see.
 const SET_UP_DEADLINE: Duration = Duration::from_secs(30);
@@ -24,6 +27,9 @@ pub(crate) struct Instance<K: PolicyKind> {
     needs: Needs,
     limits: Limits,
     calls: u64,
+    /// That the last call was given.
+    fuel: u64,
+    _living: Living,
 }
 
 /// What it takes to make instances of a policy.
@@ -32,8 +38,9 @@ pub(crate) struct Blueprint<K: PolicyKind> {
     manifest: Arc<Manifest>,
     lifecycle: lifecycle::GuestIndices,
     indices: K::Indices,
-    /// What log lines are tagged with: the policy's name and the plugin's digest.
-    origin: Arc<str>,
+    /// What log lines are tagged with.
+    origin: Origin,
+    stats: Arc<Stats>,
 }
 
 /// Why there is no instance.
@@ -43,21 +50,32 @@ pub(crate) enum StartError {
     Fault { fault: Fault, stage: &'static str },
     #[error("needs `{0}`, which this host does not know for this kind of policy")]
     UnknownNeed(String),
-    #[error("{}", lines(.0))]
-    Config(Vec<ManifestError>),
+    /// As the plugin says it, and where that stands in the manifest.
+    #[error("{}", lines(shown))]
+    Config { problems: Vec<ConfigProblem>, shown: Vec<ManifestError> },
 }
 
 impl<K: PolicyKind> Blueprint<K> {
     /// Finds the functions of the kind's interface; the error says which is missing or has
     /// another signature.
-    pub fn new(plugin: Arc<Plugin>, manifest: Arc<Manifest>) -> wasmtime::Result<Self> {
+    pub fn new(
+        plugin: Arc<Plugin>,
+        manifest: Arc<Manifest>,
+        context: LogContext,
+    ) -> wasmtime::Result<Self> {
+        let revision = format!("{}-{}", plugin.digest.short(), manifest.digest.short());
         Ok(Self {
             lifecycle: lifecycle::GuestIndices::new(&plugin.pre)?,
             indices: K::indices(&plugin.pre)?,
-            origin: format!("{}@{}", manifest.name, plugin.digest.short()).into(),
+            origin: Origin::new(&manifest.name, &revision, context),
+            stats: Arc::default(),
             plugin,
             manifest,
         })
+    }
+
+    pub fn stats(&self) -> Arc<Stats> {
+        self.stats.clone()
     }
 
     /// Makes an instance and configures it.
@@ -82,12 +100,16 @@ impl<K: PolicyKind> Blueprint<K> {
         run(&mut store, set_up, |store| lifecycle.call_configure(store, &self.manifest.config))
             .map_err(StartError::when("configured"))?
             .map_err(|problems| self.config_error(problems))?;
-        Ok(Instance { store, guest, needs, limits, calls: 0 })
+        let _living = Living::new(self.stats.clone());
+        Ok(Instance { store, guest, needs, limits, calls: 0, fuel: 0, _living })
     }
 
     fn config_error(&self, problems: Vec<lifecycle::Problem>) -> StartError {
         let place = |p: &lifecycle::Problem| self.manifest.config_problem(&p.path, &p.message);
-        StartError::Config(problems.iter().map(place).collect())
+        let shown = problems.iter().map(place).collect();
+        let problems =
+            problems.into_iter().map(|p| ConfigProblem { pointer: p.path, message: p.message });
+        StartError::Config { problems: problems.collect(), shown }
     }
 }
 
@@ -100,6 +122,13 @@ impl StartError {
 impl<K: PolicyKind> Instance<K> {
     pub fn needs(&self) -> Needs {
         self.needs
+    }
+
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        let left = self.store.get_fuel().unwrap_or(0);
+        let memory_bytes = self.store.data().memory.bytes();
+        Spent { fuel: self.fuel.saturating_sub(left), memory_bytes }
     }
 
     /// How often it was called since it was configured.
@@ -117,6 +146,7 @@ impl<K: PolicyKind> Instance<K> {
         self.calls += 1;
         let fuel = input_bytes.saturating_mul(FUEL_PER_INPUT_BYTE);
         let fuel = fuel.saturating_add(self.limits.fuel_per_call);
+        self.fuel = fuel;
         let deadline = Duration::from_millis(self.limits.deadline_ms);
         run(&mut self.store, (fuel, deadline), |store| function(&self.guest, store))
     }

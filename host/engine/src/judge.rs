@@ -1,12 +1,12 @@
 //! What all tier policies together think of a call.
 
-use std::sync::Arc;
-
 use tollgate_domain::{Call, Opinion, Refusal, Snapshot, Usd, reason};
 
-use crate::kinds::{self, Tiers};
+use crate::beside::Seat;
+use crate::kinds::Tiers;
 use crate::manifest::OnFailure;
-use crate::policy::{Handle, Policy};
+use crate::policy::Handle;
+use crate::question::Evaluate;
 
 /// The tier policies of one set, each with an instance at hand. Made before the ledger's lock is
 /// taken, so that nothing is started while others wait for it; best just before, since the
@@ -16,13 +16,16 @@ pub struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new(tiers: &[Arc<Policy<Tiers>>]) -> Self {
-        Self { tiers: tiers.iter().map(Handle::new).collect() }
+    /// What does not concern the call costs it next to nothing, however many such policies there
+    /// are.
+    pub(crate) fn new<'a>(tiers: impl Iterator<Item = &'a Seat<Tiers>>, call: &Call) -> Self {
+        let concerns = |seat: &&Seat<Tiers>| seat.policy.card.manifest.applies_to.call(call);
+        Self { tiers: tiers.filter(concerns).map(Handle::new).collect() }
     }
 
     /// Asks every policy that the call concerns. The first refusal wins; other limits add up, and
     /// between two for the same quota the later policy by name wins. May be asked again, with
-    /// another snapshot.
+    /// another snapshot of the same call.
     pub fn evaluate(
         &mut self,
         call: &Call,
@@ -34,8 +37,7 @@ impl Judge {
             if !tier.policy().card.manifest.applies_to.decision(call, snapshot) {
                 continue;
             }
-            let answer =
-                tier.call(|instance| kinds::evaluate(instance, call, snapshot, estimated_cost));
+            let answer = tier.call(&Evaluate { call, snapshot, estimated_cost });
             let manifest = &tier.policy().card.manifest;
             let refusal = match answer {
                 Ok(verdict) => {

@@ -1,6 +1,7 @@
 //! The kinds of policy there are. A new kind is a file in `wit/`, a module here and a case of
 //! [`Kind`].
 
+mod adjustment;
 mod alert;
 mod call;
 mod needs;
@@ -9,15 +10,20 @@ mod tier;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
+use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
 use crate::instance::Instance;
+use crate::policy::Policy;
 
+pub use adjustment::Payer;
+pub(crate) use adjustment::{Adjustments, adjust};
 pub use alert::Recommendation;
 pub(crate) use alert::{Alerts, due, recommend};
 pub(crate) use needs::Needs;
@@ -35,16 +41,22 @@ pub enum Kind {
     Pricing,
     /// When somebody is warned.
     Alert,
+    /// What is changed of what calls cost: `kind = "pricing"` with `stage = "adjust"`.
+    Adjustment,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Tier, Self::Pricing, Self::Alert];
+    pub(crate) const ALL: [Self; 4] = [Self::Tier, Self::Pricing, Self::Alert, Self::Adjustment];
+
+    /// Those that a manifest names.
+    const NAMED: [Self; 3] = [Self::Tier, Self::Pricing, Self::Alert];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tier => "tier",
             Self::Pricing => "pricing",
             Self::Alert => "alert",
+            Self::Adjustment => "adjustment",
         }
     }
 
@@ -54,6 +66,7 @@ impl Kind {
             Self::Tier => "tiers",
             Self::Pricing => "prices",
             Self::Alert => "alerts",
+            Self::Adjustment => "adjustments",
         }
     }
 }
@@ -62,7 +75,7 @@ impl FromStr for Kind {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        let kind = Self::NAMED.into_iter().find(|kind| kind.as_str() == text);
         kind.ok_or("must be tier, pricing or alert")
     }
 }
@@ -93,6 +106,8 @@ pub(crate) trait PolicyKind: Sized + 'static {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest>;
+
+    fn any(policy: Arc<Policy<Self>>) -> AnyPolicy;
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault>;
 

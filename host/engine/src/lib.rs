@@ -10,30 +10,42 @@
 //! `alerter`, and in the set itself what concerns prices.
 
 mod alerter;
+mod archive;
 mod assembly;
 mod bad_output;
+mod beside;
 mod bindings;
 mod candidate;
+mod comparison;
+mod compiler;
 mod component;
+mod crowd;
 mod decimal;
 mod digest;
+mod document;
 mod fault;
 mod folder;
 mod guest_state;
+mod history;
 mod instance;
 mod judge;
 mod kinds;
 mod limits;
 mod logging;
 mod manifest;
+mod metrics;
 mod notes;
 mod options;
+mod orders;
+mod overseer;
 mod plugin;
 mod policies;
 mod policy;
+mod question;
 mod refusal;
 mod runtime;
 mod set;
+mod source;
 mod stats;
 mod status;
 mod wasi;
@@ -45,13 +57,22 @@ use std::sync::Arc;
 use tollgate_domain::Timestamp;
 
 pub use alerter::Alerter;
+pub use archive::{Archive, ArchiveError, MemoryArchive};
+pub use comparison::{Example, ShadowInfo};
+pub use compiler::{CompileError, Compiling, compile_as_child};
 pub use component::{ComponentError, component_from_module};
+pub use document::Document;
+pub use history::Cause;
 pub use judge::Judge;
-pub use kinds::{Kind, Recommendation, Rejected};
+pub use kinds::{Kind, Payer, Recommendation, Rejected};
+pub use logging::LogContext;
+pub use metrics::{EngineMetrics, PolicyMetrics};
 pub use options::Options;
-pub use policies::{OpenError, Policies};
+pub use overseer::KeptInput;
+pub use policies::{LayError, OpenError, Policies, RollbackError};
+pub use refusal::ConfigProblem;
 pub use set::PolicySet;
-pub use status::{PolicyInfo, PolicyStatus, Rejection};
+pub use status::{PolicyInfo, PolicyStatus, Rejection, RevisionInfo, RevisionMember, SparePlugin};
 pub use watch::{FolderWatch, WatchError};
 
 /// What time it is. The engine has no clock of its own.

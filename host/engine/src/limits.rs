@@ -69,6 +69,13 @@ impl MemoryLimiter {
     }
 }
 
+impl MemoryLimiter {
+    /// What the instance has now.
+    pub fn bytes(&self) -> u64 {
+        self.bytes as u64
+    }
+}
+
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,

@@ -8,16 +8,32 @@ use wasmtime::component::{Linker, WasmStr};
 use crate::bindings::logging::Level;
 use crate::guest_state::GuestState;
 
+/// Tells on whose behalf this thread works right now, such as the id of a request.
+pub type LogContext = fn() -> Option<String>;
+
+/// Who writes.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    policy: Arc<str>,
+    revision: Arc<str>,
+    context: LogContext,
+}
+
+impl Origin {
+    pub fn new(policy: &str, revision: &str, context: LogContext) -> Self {
+        Self { policy: policy.into(), revision: revision.into(), context }
+    }
+}
+
 /// What one call may still write.
 pub(crate) struct LogBudget {
-    /// The policy's name and revision.
-    origin: Arc<str>,
+    origin: Origin,
     bytes_per_call: usize,
     bytes_left: usize,
 }
 
 impl LogBudget {
-    pub fn new(origin: Arc<str>, bytes_per_call: u64) -> Self {
+    pub fn new(origin: Origin, bytes_per_call: u64) -> Self {
         let bytes_per_call = usize::try_from(bytes_per_call).unwrap_or(usize::MAX);
         Self { origin, bytes_per_call, bytes_left: bytes_per_call }
     }
@@ -59,12 +75,23 @@ fn log(
     let message = message.to_str(&store)?.into_owned();
     let budget = &mut store.data_mut().log;
     let message = budget.cut(&message);
-    let policy = &*budget.origin;
+    let Origin { policy, revision, context } = &budget.origin;
+    let (policy, revision) = (&**policy, &**revision);
+    let request = context();
+    let request = request.as_deref();
     match level {
-        Level::Error => tracing::error!(target: "tollgate::policy", policy, "{message}"),
-        Level::Warn => tracing::warn!(target: "tollgate::policy", policy, "{message}"),
-        Level::Info => tracing::info!(target: "tollgate::policy", policy, "{message}"),
-        Level::Debug => tracing::debug!(target: "tollgate::policy", policy, "{message}"),
+        Level::Error => {
+            tracing::error!(target: "tollgate::policy", policy, revision, request, "{message}");
+        }
+        Level::Warn => {
+            tracing::warn!(target: "tollgate::policy", policy, revision, request, "{message}");
+        }
+        Level::Info => {
+            tracing::info!(target: "tollgate::policy", policy, revision, request, "{message}");
+        }
+        Level::Debug => {
+            tracing::debug!(target: "tollgate::policy", policy, revision, request, "{message}");
+        }
     }
     Ok(())
 }
@@ -75,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_longer_than_a_calls_budget_is_cut_between_characters() {
-        let mut budget = LogBudget::new("a@1".into(), 6);
+        let mut budget = LogBudget::new(Origin::new("a", "1", || None), 6);
         assert_eq!(budget.cut("ab"), "ab");
         assert_eq!(budget.cut("cdeé"), "cde");
         assert_eq!(budget.cut("fg"), "f");

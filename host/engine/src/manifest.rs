@@ -2,7 +2,9 @@
 
 mod applies_to;
 mod config_json;
+mod include;
 mod reader;
+mod rollout;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,9 +12,14 @@ use toml_edit::Document;
 
 use crate::Kind;
 use crate::digest::Digest;
+use crate::document;
 use crate::limits::Limits;
+use crate::source::MadeOf;
 pub(crate) use applies_to::AppliesTo;
+use include::Included;
+pub(crate) use include::Pattern;
 use reader::{Field, Reader};
+pub(crate) use rollout::Rollout;
 
 /// What is wrong with a manifest, as an editor shows it: `standard-tiers.toml:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,9 +51,16 @@ pub(crate) struct Manifest {
     /// Among pricing policies the higher comes first.
     pub priority: i64,
     pub limits: Limits,
+    pub rollout: Rollout,
     pub applies_to: AppliesTo,
-    /// The `[config]` table as JSON, each number in the digits that the operator wrote.
+    /// The `[config]` table as JSON, each number in the digits that the operator wrote, with the
+    /// documents laid over it.
     pub config: String,
+    /// What it was read from, and the documents.
+    pub made_of: MadeOf,
+    /// Which files of the folder belong to the configuration.
+    pub include: Vec<Pattern>,
+    included: Vec<Included>,
     source: Document<String>,
 }
 
@@ -63,20 +77,23 @@ impl Manifest {
         let reader = Reader { file: &file, text: &text };
         let mut top = reader.top(source.as_table());
 
-        let kind: Kind = top.required("kind")?.word()?;
+        let (kind, rollout) = rollout::staged(top.required("kind")?.word()?, &mut top)?;
         let plugin = plugin_path(&top.required("plugin")?)?;
         let on_failure = match kind {
             Kind::Tier => top.optional("on_failure", on_failure)?.unwrap_or(OnFailure::Deny),
             // Pricing goes on unpriced and flagged, alerts are dropped and counted.
-            Kind::Pricing | Kind::Alert => OnFailure::Allow,
+            Kind::Pricing | Kind::Adjustment | Kind::Alert => OnFailure::Allow,
         };
         let priority = match kind {
-            Kind::Pricing => top.optional("priority", Field::integer)?.unwrap_or(0),
+            Kind::Pricing | Kind::Adjustment => {
+                top.optional("priority", Field::integer)?.unwrap_or(0)
+            }
             Kind::Tier | Kind::Alert => 0,
         };
         let limits = top.optional("limits", limits)?.unwrap_or_default();
         let applies_to =
             top.optional("applies_to", |field| AppliesTo::read(field, kind))?.unwrap_or_default();
+        let include = top.optional("include", include::patterns)?.unwrap_or_default();
         let config = top.optional("config", config_json::to_json)?.unwrap_or_else(|| "{}".into());
         top.finish()?;
         Ok(Self {
@@ -87,15 +104,34 @@ impl Manifest {
             on_failure,
             priority,
             limits,
+            rollout,
             applies_to,
             config,
+            made_of: MadeOf::default(),
+            include,
+            included: Vec::new(),
             source,
         })
+    }
+
+    /// Lays documents over a manifest that has none yet. What it is called by changes with them.
+    pub fn with_documents(self, documents: Vec<document::Document>) -> Result<Self, String> {
+        if documents.is_empty() {
+            return Ok(self);
+        }
+        let config = document::lay(&self.config, &documents)?;
+        let text = serde_json::to_vec(&documents).map_err(|error| error.to_string())?;
+        let digest = Digest::of(&[self.digest.as_bytes(), &text].concat());
+        let made_of = MadeOf { documents, ..self.made_of };
+        Ok(Self { digest, config, made_of, ..self })
     }
 
     /// Says where in the file the plugin found a problem with its configuration. `pointer` is a
     /// JSON Pointer into `[config]`; where it leads nowhere, the nearest value around it is named.
     pub fn config_problem(&self, pointer: &str, message: &str) -> ManifestError {
+        if let Some(problem) = self.problem_in_included(pointer, message) {
+            return problem;
+        }
         let span =
             self.source.get("config").and_then(|config| config_json::span_at(config, pointer));
         let place = if pointer.is_empty() { "/" } else { pointer };
@@ -184,6 +220,16 @@ mod tests {
                 "[applies_to]\nproviders = [1]",
                 "mine.toml:4: `applies_to.providers` must be a list of strings",
             ),
+            ("stage = \"beta\"", "mine.toml:3: `stage` must be \"shadow\" or \"canary\""),
+            ("stage = \"adjust\"", "mine.toml:3: `stage` must be \"shadow\" or \"canary\""),
+            ("stage = 1", "mine.toml:3: `stage` must be a string or a list of strings"),
+            (
+                "stage = [\"shadow\", \"canary\"]",
+                "mine.toml:3: `stage` says the same thing in two ways",
+            ),
+            ("stage = \"canary\"", "mine.toml:1: `percent` is missing"),
+            ("stage = \"canary\"\npercent = 101", "mine.toml:4: `percent` must be at most 100"),
+            ("stage = \"shadow\"\npercent = 1", "mine.toml:4: unknown key `percent`"),
             ("[config]\nx = nan", "mine.toml:4: `nan` is not a decimal number"),
         ] {
             assert_eq!(with(rest), error);
@@ -195,6 +241,27 @@ mod tests {
         );
         let broken = parse("kind = \"tier\"\nplugin = ").unwrap_err();
         assert!(broken.starts_with("mine.toml:2: "), "{broken}");
+    }
+
+    #[test]
+    fn a_change_of_prices_may_be_tried_beside_the_one_before() {
+        let staged = |stage: &str| {
+            parse(&format!("kind = \"pricing\"\nplugin = \"a.wasm\"\n{stage}"))
+                .map(|manifest| (manifest.kind, manifest.rollout))
+        };
+        assert_eq!(staged(""), Ok((Kind::Pricing, Rollout::Active)));
+        assert_eq!(staged("stage = \"base\""), Ok((Kind::Pricing, Rollout::Active)));
+        assert_eq!(staged("stage = \"adjust\""), Ok((Kind::Adjustment, Rollout::Active)));
+        assert_eq!(staged("stage = \"shadow\""), Ok((Kind::Pricing, Rollout::Shadow)));
+        assert_eq!(
+            staged("stage = [\"adjust\", \"canary\"]\npercent = 5"),
+            Ok((Kind::Adjustment, Rollout::Canary { percent: 5 }))
+        );
+        assert_eq!(
+            staged("stage = \"beta\""),
+            Err("mine.toml:3: `stage` must be \"base\", \"adjust\", \"shadow\" or \"canary\""
+                .into())
+        );
     }
 
     #[test]

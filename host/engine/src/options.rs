@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::compiler::Compiling;
+use crate::logging::LogContext;
+
 /// Where policies are, and how much of the machine they may take together.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -18,6 +21,10 @@ pub struct Options {
     /// After how many calls an instance is replaced by a fresh one, so that a leak in a guest
     /// stays small.
     pub calls_per_instance_max: u64,
+    /// What policies' log lines are tagged with besides their names.
+    pub log_context: LogContext,
+    /// How to compile plugins in a process of its own; `None` compiles in this one.
+    pub compiling: Option<Compiling>,
 }
 
 impl Options {
@@ -28,6 +35,8 @@ impl Options {
             memory_mib_max: 256,
             idle_per_policy_max: 32,
             calls_per_instance_max: 100_000,
+            log_context: || None,
+            compiling: None,
         }
     }
 

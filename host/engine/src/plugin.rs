@@ -1,6 +1,6 @@
 //! A `.wasm` file, from bytes to something that instances can be made of.
 
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::InstancePre;
 use wit_component::DecodedWasm;
 
 use crate::Kind;
@@ -29,8 +29,7 @@ impl Plugin {
     pub fn load(runtime: &Runtime, bytes: &[u8], digest: Digest) -> Result<Self, Refused> {
         let (kind, api_version) =
             inspect(bytes).map_err(|why| Refused::new(Step::Inspected, why))?;
-        let component = Component::new(&runtime.engine, bytes)
-            .map_err(|error| Refused::new(Step::Compiled, format_args!("{error:#}")))?;
+        let component = runtime.compiler.component(&runtime.engine, bytes, digest)?;
         let pre = runtime
             .linker
             .instantiate_pre(&component)
@@ -50,7 +49,7 @@ impl Plugin {
 
 /// Checks what a component imports and exports without compiling it; says which kind of policy
 /// it is for, and which version of the interface it speaks.
-fn inspect(bytes: &[u8]) -> Result<(Kind, String), String> {
+pub(crate) fn inspect(bytes: &[u8]) -> Result<(Kind, String), String> {
     if bytes.starts_with(b"\0asm\x01\0\0\0") {
         return Err("is a core module, not a component: `tollgate plugin build` makes one".into());
     }
@@ -69,7 +68,7 @@ fn inspect(bytes: &[u8]) -> Result<(Kind, String), String> {
     let (kind, version) = Kind::ALL
         .into_iter()
         .find_map(of_kind)
-        .ok_or_else(|| format!("exports none of {PACKAGE}tiers, prices and alerts"))?;
+        .ok_or_else(|| format!("exports none of {PACKAGE}tiers, prices, adjustments and alerts"))?;
     if version_of(&exports, "lifecycle") != Some(version) {
         return Err(format!("does not export {PACKAGE}lifecycle@{version}"));
     }

@@ -1,29 +1,64 @@
 //! The folder of policies, the set that is active, and the change from one to the next.
 
+mod activation;
+mod documents;
+mod rollback;
+mod trial;
+mod withdraw;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
-use crate::assembly::{Assembly, WHOLE_SET, assemble};
+use crate::archive::{Archive, ArchiveError, MemoryArchive};
 use crate::candidate::AnyPolicy;
+use crate::comparison::ShadowInfo;
+use crate::digest::Digest;
+use crate::history::{History, Member};
+use crate::metrics::{EngineMetrics, PolicyMetrics};
 use crate::options::Options;
-use crate::refusal::{Refused, Step};
+use crate::orders::Orders;
+use crate::overseer::{self, KeptInput, Overseer};
+use crate::refusal::Refused;
 use crate::runtime::Runtime;
-use crate::set::{PolicySet, revision};
-use crate::status::{PolicyStatus, Rejection};
-use crate::workshop::Workshop;
-use crate::{Now, folder, notes};
+use crate::set::PolicySet;
+use crate::status::{PolicyStatus, Rejection, RevisionInfo, SparePlugin};
+use crate::workshop::{Works, Workshop};
+use crate::{Now, notes};
+
+pub use documents::LayError;
+pub use rollback::RollbackError;
 
 /// The folder of policies and the set of them that is active.
 pub struct Policies {
-    pub(crate) options: Options,
-    now: Now,
-    runtime: Runtime,
+    works: Works,
+    history: History,
     current: ArcSwapOption<PolicySet>,
     rejected: ArcSwap<Vec<Rejection>>,
-    /// Whoever looks at the folder holds this: two looks at once would undo each other.
-    workshop: Mutex<Workshop>,
+    spare: ArcSwap<Vec<SparePlugin>>,
+    counts: Counts,
+    /// Whoever changes what is active holds this: two changes at once would undo each other.
+    desk: Mutex<Desk>,
+}
+
+#[derive(Default)]
+struct Counts {
+    looks: AtomicU64,
+    activations: AtomicU64,
+    refusals: AtomicU64,
+}
+
+/// What it takes to change what is active.
+#[derive(Default)]
+struct Desk {
+    workshop: Workshop,
+    orders: Orders,
+    /// The revision and the orders of the last step of the history.
+    kept: Option<(String, Orders)>,
 }
 
 /// Why policies cannot be run at all.
@@ -31,8 +66,11 @@ pub struct Policies {
 pub enum OpenError {
     #[error("cannot set up wasmtime: {0}")]
     Wasmtime(String),
-    #[error("cannot start the thread that keeps deadlines")]
+    #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// What was lost may be what is in force.
+    #[error("cannot read which policies were active last")]
+    Archive(#[from] ArchiveError),
 }
 
 impl OpenError {
@@ -42,52 +80,38 @@ impl OpenError {
 }
 
 impl Policies {
-    /// Sets up the engine and looks at the folder once. A folder that is missing or broken is no
-    /// error: there is no current set then, and the status says why.
+    /// Sets up the engine and looks at the folder once; forgets what was active at the end. A
+    /// folder that is missing or broken is no error: there is no current set then, and the status
+    /// says why.
     pub fn open(options: Options, now: Now) -> Result<Arc<Self>, OpenError> {
-        let policies = Self {
-            runtime: Runtime::new(&options)?,
-            options,
-            now,
+        Self::resume(options, now, Arc::new(MemoryArchive::default()))
+    }
+
+    /// The same, but goes on from what was active last, and then looks at the folder.
+    pub fn resume(
+        options: Options,
+        now: Now,
+        archive: Arc<dyn Archive>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let (overseer, jobs) = Overseer::new(now);
+        let policies = Arc::new(Self {
+            works: Works { runtime: Runtime::new(&options)?, options, overseer },
+            counts: Counts::default(),
+            history: History::in_archive(archive),
             current: ArcSwapOption::empty(),
             rejected: ArcSwap::default(),
-            workshop: Mutex::default(),
-        };
+            spare: ArcSwap::default(),
+            desk: Mutex::default(),
+        });
+        overseer::start(Arc::downgrade(&policies), jobs).map_err(OpenError::Thread)?;
+        policies.go_on()?;
         policies.reload();
-        Ok(Arc::new(policies))
+        Ok(policies)
     }
 
     /// The active set; `None` until a complete one was found. Waits for nobody.
     pub fn current(&self) -> Option<Arc<PolicySet>> {
         self.current.load_full()
-    }
-
-    /// Looks at the folder now; says whether another set is active afterwards. What cannot be
-    /// taken is refused by name and explained in the log, the status and a note beside it.
-    pub fn reload(&self) -> bool {
-        let mut workshop = self.workshop.lock();
-        let current = self.current();
-        let active = current.as_ref().map_or(&[][..], |set| set.members());
-        let sources = match folder::scan(&self.options.folder) {
-            Ok(sources) => sources,
-            Err(error) => {
-                let why = format!("cannot read the folder of policies: {error}");
-                self.report(vec![(WHOLE_SET.to_owned(), Refused::new(Step::Verified, why))]);
-                return false;
-            }
-        };
-        let candidates = workshop.candidates(sources, active, &self.runtime, &self.options);
-        let Assembly { members, refused } = assemble(candidates, active);
-        self.report(refused);
-        let Some((members, plans)) = members else { return false };
-        if current.is_some_and(|set| set.revision() == revision(&members)) {
-            return false;
-        }
-        let set = PolicySet::new(members, plans, (self.now)());
-        let names: Vec<_> = set.members().iter().map(AnyPolicy::name).collect();
-        tracing::info!(revision = set.revision(), policies = ?names, "a new set of policies is active");
-        self.current.store(Some(Arc::new(set)));
-        true
     }
 
     /// What is active, and what is not and why.
@@ -98,25 +122,89 @@ impl Policies {
             activated_at: current.as_ref().map(|set| set.activated_at()),
             policies: current.map(|set| set.info()).unwrap_or_default(),
             rejected: self.rejected.load().to_vec(),
+            spare: self.spare.load().to_vec(),
         }
     }
 
+    /// How the candidate compares that runs beside a policy, if there is one.
+    pub fn shadow(&self, policy: &str) -> Option<ShadowInfo> {
+        let set = self.current()?;
+        let candidate = set.candidates().iter().find(|candidate| candidate.name() == policy)?;
+        ShadowInfo::new(candidate.card())
+    }
+
+    /// The inputs on which a policy failed last, in any version since the start, the newest first.
+    pub fn kept_inputs(&self, policy: &str) -> Vec<KeptInput> {
+        self.works.overseer.inputs(policy)
+    }
+
+    /// Counts of every policy that is active or a candidate.
+    pub fn policy_metrics(&self) -> Vec<PolicyMetrics> {
+        let Some(set) = self.current() else { return Vec::new() };
+        set.members().iter().chain(set.candidates()).map(PolicyMetrics::new).collect()
+    }
+
+    /// Counts of the engine itself.
+    pub fn engine_metrics(&self) -> EngineMetrics {
+        let Counts { looks, activations, refusals } = &self.counts;
+        EngineMetrics {
+            looks: looks.load(Relaxed),
+            activations: activations.load(Relaxed),
+            refusals: refusals.load(Relaxed),
+            compiled: self.works.runtime.compiler.compiled(),
+            passed_over: self.works.overseer.passed_over(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.works.options.folder
+    }
+
+    pub(crate) fn works(&self) -> &Works {
+        &self.works
+    }
+
+    /// What was active when, the newest first; at most so many steps. May block.
+    pub fn revisions(&self, steps_max: usize) -> Result<Vec<RevisionInfo>, ArchiveError> {
+        let current = self.current();
+        let mut revisions: Vec<RevisionInfo> = Vec::new();
+        for step in self.history.steps()?.take(steps_max) {
+            let step = step?;
+            let members = self.history.record(&step.revision)?.map_or(vec![], |r| r.members);
+            let is_current = current.as_ref().is_some_and(|set| set.revision() == step.revision);
+            let active = revisions.is_empty() && is_current;
+            revisions.push(RevisionInfo::new(step, &members, active));
+        }
+        Ok(revisions)
+    }
+
     /// Keeps the refusals for the status, writes a note beside each, and logs those that are new.
-    fn report(&self, refused: Vec<(String, Refused)>) {
+    /// `found` are the fingerprints of what lies in the folder.
+    fn report(&self, refused: Vec<(String, Refused)>, found: &BTreeMap<String, Digest>) {
         let known = self.rejected.load();
         let reported = refused.into_iter().map(|(name, Refused { step, reason, .. })| {
             let step = step.as_str();
-            let same =
-                |old: &&Rejection| (&old.name, old.step, &old.reason) == (&name, step, &reason);
+            let revision = found.get(&name).map(Digest::short);
+            let same = |old: &&Rejection| {
+                let known = (&old.name, old.step, &old.reason, &old.revision);
+                known == (&name, step, &reason, &revision)
+            };
             if let Some(old) = known.iter().find(same) {
                 return old.clone();
             }
+            self.counts.refusals.fetch_add(1, Relaxed);
             tracing::warn!(policy = name, step, "a policy was refused: {reason}");
-            Rejection { name, step, reason, seen_at: (self.now)() }
+            Rejection { name, step, reason, revision, seen_at: self.works.overseer.now() }
         });
         let reported: Vec<_> = reported.collect();
         // Whoever reads the status finds the notes in place.
-        notes::update(&self.options.folder, &reported);
+        notes::update(&self.works.options.folder, &reported);
         self.rejected.store(Arc::new(reported));
     }
+}
+
+/// A member of the active set by its name.
+fn member_of<'a>(set: &'a PolicySet, name: &str) -> Option<(&'a AnyPolicy, Member)> {
+    let policy = set.members().iter().find(|policy| policy.name() == name)?;
+    Some((policy, Member::of(policy)))
 }

@@ -30,17 +30,27 @@ impl Step {
     }
 }
 
+/// What a plugin finds wrong with its configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// A JSON Pointer into the configuration.
+    pub pointer: String,
+    pub message: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub(crate) struct Refused {
     pub step: Step,
     pub reason: String,
+    /// What the plugin found wrong with its configuration, if that is why.
+    pub problems: Vec<ConfigProblem>,
     /// Whether the same bytes may fare better next time: it was not they that were at fault.
     pub passing: bool,
 }
 
 impl Refused {
     pub fn new(step: Step, reason: impl fmt::Display) -> Self {
-        Self { step, reason: reason.to_string(), passing: false }
+        Self { step, reason: reason.to_string(), problems: Vec::new(), passing: false }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, OptLevel, PoolingAllocationConfig};
 
+use crate::compiler::Compiler;
 use crate::guest_state::GuestState;
 use crate::limits::TABLE_ELEMENTS_MAX;
 use crate::options::Options;
@@ -18,6 +19,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Runtime {
     pub engine: Engine,
     pub linker: Linker<GuestState>,
+    pub compiler: Compiler,
 }
 
 impl Runtime {
@@ -27,7 +29,8 @@ impl Runtime {
         logging::add_to_linker(&mut linker).map_err(OpenError::wasmtime)?;
         wasi::add_to_linker(&mut linker).map_err(OpenError::wasmtime)?;
         start_ticker(&engine).map_err(OpenError::Thread)?;
-        Ok(Self { engine, linker })
+        let compiler = Compiler::new(options.compiling.clone(), options.memory_mib_max, &engine);
+        Ok(Self { engine, linker, compiler })
     }
 }
 
@@ -36,7 +39,14 @@ pub(crate) fn deadline_epochs(deadline: Duration) -> u64 {
     u64::try_from(deadline.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX - 1) + 1
 }
 
-fn config(options: &Options) -> Config {
+pub(crate) fn config(options: &Options) -> Config {
+    let mut config = compiling_config(options);
+    config.allocation_strategy(pool(options));
+    config
+}
+
+/// All of it that code is compiled for.
+pub(crate) fn compiling_config(options: &Options) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -62,8 +72,7 @@ fn config(options: &Options) -> Config {
         // memory, which containers with a limit on address space refuse. It costs a bounds
         // check for each access.
         .memory_reservation(options.memory_bytes_max())
-        .memory_guard_size(64 << 10)
-        .allocation_strategy(pool(options));
+        .memory_guard_size(64 << 10);
     config
 }
 

@@ -1,6 +1,7 @@
 //! How often a policy was called, how long it took and what went wrong.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -12,6 +13,35 @@ pub(crate) struct Stats {
     faults: [AtomicU64; Fault::KINDS.len()],
     /// Calls by how long they took, faults included.
     durations: [AtomicU64; BUCKETS],
+    nanos: AtomicU64,
+    fuel: AtomicU64,
+    memory_bytes: AtomicU64,
+    instances: AtomicU64,
+    rechecks: AtomicU64,
+}
+
+/// What a call took of its instance.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub fuel: u64,
+    /// That the instance has, not the call alone.
+    pub memory_bytes: u64,
+}
+
+/// Counts an instance for as long as it is there.
+pub(crate) struct Living(Arc<Stats>);
+
+impl Living {
+    pub fn new(stats: Arc<Stats>) -> Self {
+        stats.instances.fetch_add(1, Relaxed);
+        Self(stats)
+    }
+}
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.instances.fetch_sub(1, Relaxed);
+    }
 }
 
 /// Durations below 2^FIRST ns share the first bucket, those from 2^LAST ns the last.
@@ -21,16 +51,80 @@ const LAST: u32 = 34;
 const STEPS_LOG2: u32 = 3;
 const BUCKETS: usize = ((LAST - FIRST) << STEPS_LOG2) as usize + 2;
 
+/// Published are the doublings from 2^SHOWN_FIRST ns to 2^SHOWN_LAST ns.
+const SHOWN_FIRST: u32 = 10;
+const SHOWN_LAST: u32 = 30;
+
 impl Default for Stats {
     fn default() -> Self {
-        Self { faults: Default::default(), durations: std::array::from_fn(|_| AtomicU64::new(0)) }
+        Self {
+            faults: Default::default(),
+            durations: std::array::from_fn(|_| AtomicU64::new(0)),
+            nanos: AtomicU64::new(0),
+            fuel: AtomicU64::new(0),
+            memory_bytes: AtomicU64::new(0),
+            instances: AtomicU64::new(0),
+            rechecks: AtomicU64::new(0),
+        }
     }
 }
 
 impl Stats {
-    pub fn call_took(&self, duration: Duration) {
+    pub fn call_took(&self, duration: Duration, spent: &Spent) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.durations[bucket(nanos)].fetch_add(1, Relaxed);
+        self.nanos.fetch_add(nanos, Relaxed);
+        self.fuel.fetch_add(spent.fuel, Relaxed);
+        // It hardly ever is more: looking is cheaper than writing.
+        if self.memory_bytes.load(Relaxed) < spent.memory_bytes {
+            self.memory_bytes.fetch_max(spent.memory_bytes, Relaxed);
+        }
+    }
+
+    pub fn rechecked(&self) {
+        self.rechecks.fetch_add(1, Relaxed);
+    }
+
+    pub fn rechecks(&self) -> u64 {
+        self.rechecks.load(Relaxed)
+    }
+
+    pub fn fuel(&self) -> u64 {
+        self.fuel.load(Relaxed)
+    }
+
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes.load(Relaxed)
+    }
+
+    pub fn instances(&self) -> u64 {
+        self.instances.load(Relaxed)
+    }
+
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.nanos.load(Relaxed))
+    }
+
+    /// How many calls took less than each doubling of 1,024 ns up to a second, and how many there
+    /// were.
+    pub fn durations(&self) -> (Vec<(Duration, u64)>, u64) {
+        let counts: Vec<u64> = self.durations.iter().map(|count| count.load(Relaxed)).collect();
+        let mut seen = 0;
+        let mut durations = Vec::new();
+        for (i, count) in counts.iter().enumerate() {
+            seen += count;
+            let nanos = upper_nanos(i);
+            if nanos.is_power_of_two() && (SHOWN_FIRST..=SHOWN_LAST).contains(&nanos.ilog2()) {
+                durations.push((Duration::from_nanos(nanos), seen));
+            }
+        }
+        (durations, counts.iter().sum())
+    }
+
+    /// Every kind of fault, with its count.
+    pub fn all_faults(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.faults.iter().map(|count| count.load(Relaxed));
+        Fault::KINDS.into_iter().zip(counts).collect()
     }
 
     /// Counts a fault; says how many of its kind there have been.
@@ -44,8 +138,7 @@ impl Stats {
 
     /// The faults that happened at all, by kind.
     pub fn faults(&self) -> BTreeMap<&'static str, u64> {
-        let counts = self.faults.iter().map(|count| count.load(Relaxed));
-        Fault::KINDS.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+        self.all_faults().into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     /// The duration, in microseconds rounded up, that `percent` of the calls did not exceed;
@@ -103,13 +196,18 @@ mod tests {
         let stats = Stats::default();
         assert_eq!(stats.percentile_us(50), 0);
         for _ in 0..98 {
-            stats.call_took(Duration::from_nanos(900));
+            stats.call_took(Duration::from_nanos(900), &Spent::default());
         }
         for _ in 0..2 {
-            stats.call_took(Duration::from_millis(3));
+            stats.call_took(Duration::from_millis(3), &Spent { fuel: 7, memory_bytes: 64 });
         }
         assert_eq!(stats.calls(), 100);
         assert_eq!(stats.percentile_us(50), 1);
         assert!((3000..3400).contains(&stats.percentile_us(99)));
+        assert_eq!((stats.fuel(), stats.memory_bytes()), (14, 64));
+        let (durations, calls) = stats.durations();
+        assert_eq!((durations[0], calls), ((Duration::from_nanos(1024), 98), 100));
+        assert_eq!(durations.last().unwrap().1, 100);
+        assert!(durations.is_sorted());
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tollgate_domain::Timestamp;
 
 use crate::Kind;
+use crate::history::{Cause, HistoryStep, Member};
 use crate::policy::Card;
 
 /// What is active, and what is not and why.
@@ -16,6 +17,23 @@ pub struct PolicyStatus {
     pub activated_at: Option<Timestamp>,
     pub policies: Vec<PolicyInfo>,
     pub rejected: Vec<Rejection>,
+    /// Plugins in the folder that no manifest names.
+    pub spare: Vec<SparePlugin>,
+}
+
+/// A plugin that waits for a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SparePlugin {
+    pub file: String,
+    /// SHA-256, in hexadecimal.
+    pub plugin_digest: String,
+    /// What it is for; `None` where it is nothing that this host could run.
+    pub kind: Option<Kind>,
+    /// The version of the interface that it was built against.
+    pub api_version: Option<String>,
+    /// Why it could not be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// An active policy.
@@ -23,12 +41,17 @@ pub struct PolicyStatus {
 pub struct PolicyInfo {
     pub name: String,
     pub kind: Kind,
+    /// Of the policy: what logs and metrics call this version of it.
+    pub revision: String,
     /// SHA-256 of the `.wasm`, in hexadecimal.
     pub plugin_digest: String,
-    /// SHA-256 of the manifest, in hexadecimal.
+    /// SHA-256 of the manifest and of the documents laid over it, in hexadecimal.
     pub config_digest: String,
+    /// How many documents are laid over its configuration.
+    pub documents: usize,
     /// The version of the interface that the plugin was built against.
     pub api_version: String,
+    /// `active`, `shadow` or `canary`.
     pub state: &'static str,
     /// Since when this very version of the policy is active.
     pub activated_at: Option<Timestamp>,
@@ -51,8 +74,58 @@ pub struct Rejection {
     /// `probed` or `active`.
     pub step: &'static str,
     pub reason: String,
+    /// A few digits of a digest of what lies in the folder; `None` where nothing does.
+    pub revision: Option<String>,
     /// When it was first refused for this reason.
     pub seen_at: Timestamp,
+}
+
+/// A step of the history: what became active, when and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionInfo {
+    pub revision: String,
+    pub activated_at: Timestamp,
+    /// `folder`, `rollback`, `document` or `faults`.
+    pub cause: Cause,
+    /// What there is to say beyond the cause.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    pub active: bool,
+    /// Policies whose files in the folder were held back then.
+    pub held: Vec<String>,
+    pub policies: Vec<RevisionMember>,
+}
+
+/// A policy as it was in a revision.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionMember {
+    pub name: String,
+    pub kind: String,
+    pub plugin_digest: String,
+    pub config_digest: String,
+    /// How many documents were laid over it.
+    pub documents: usize,
+}
+
+impl RevisionInfo {
+    pub(crate) fn new(step: HistoryStep, members: &[Member], active: bool) -> Self {
+        let policies = members.iter().map(|member| RevisionMember {
+            name: member.name.clone(),
+            kind: member.kind.clone(),
+            plugin_digest: member.plugin_digest.to_string(),
+            config_digest: member.config_digest.to_string(),
+            documents: member.documents.len(),
+        });
+        Self {
+            revision: step.revision,
+            activated_at: step.at,
+            cause: step.cause,
+            reason: step.reason,
+            active,
+            held: step.orders.holds.into_keys().collect(),
+            policies: policies.collect(),
+        }
+    }
 }
 
 impl PolicyInfo {
@@ -61,10 +134,12 @@ impl PolicyInfo {
         Self {
             name: card.manifest.name.clone(),
             kind: card.manifest.kind,
+            revision: card.revision(),
             plugin_digest: card.plugin.digest.to_string(),
             config_digest: card.manifest.digest.to_string(),
+            documents: card.manifest.made_of.documents.len(),
             api_version: card.plugin.api_version.clone(),
-            state: "active",
+            state: card.manifest.rollout.as_str(),
             activated_at: card.activated_at.get().copied(),
             calls: card.stats.calls(),
             faults: faults_by_kind.values().sum(),

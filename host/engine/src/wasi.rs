@@ -70,6 +70,7 @@ mod tests {
 
     use crate::guest_state::GuestState;
     use crate::limits::Limits;
+    use crate::logging::Origin;
     use crate::options::Options;
     use crate::runtime::{Runtime, deadline_epochs};
 
@@ -104,7 +105,7 @@ mod tests {
     fn a_guest_cannot_wait_in_host_code_and_sees_no_time_pass() {
         let runtime = Runtime::new(&Options::new("unused")).unwrap();
         let component = Component::new(&runtime.engine, wat::parse_str(SLEEPER).unwrap()).unwrap();
-        let state = GuestState::new(&Limits::default(), "sleeper".into());
+        let state = GuestState::new(&Limits::default(), Origin::new("sleeper", "1", || None));
         let mut store = Store::new(&runtime.engine, state);
         store.set_fuel(1_000_000).unwrap();
         store.set_epoch_deadline(deadline_epochs(Duration::from_secs(5)));

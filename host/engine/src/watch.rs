@@ -3,6 +3,7 @@
 //! What happened is never asked, only that something did: editors, `cp`, `mv` and the symlinks of
 //! Kubernetes all look different, and end in files whose content can be compared.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -31,6 +32,8 @@ pub struct FolderWatch {
 pub enum WatchError {
     #[error("cannot watch for changes of files")]
     Notify(#[from] notify::Error),
+    #[error("cannot tell where the folder of policies is")]
+    Folder(#[source] std::io::Error),
     #[error("cannot start the thread that watches the folder")]
     Thread(#[from] std::io::Error),
 }
@@ -45,8 +48,10 @@ impl Policies {
     pub fn watch(self: &Arc<Self>) -> Result<FolderWatch, WatchError> {
         let (signals, received) = mpsc::channel();
         let sender = signals.clone();
+        // As what happened is reported, wherever this process began.
+        let folder = std::path::absolute(self.folder()).map_err(WatchError::Folder)?;
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| is_of_no_interest(&event)) {
+            if event.is_ok_and(|event| is_of_no_interest(&event, &folder)) {
                 return;
             }
             // Nobody listens only when the watch has ended.
@@ -95,12 +100,19 @@ impl Look {
     }
 
     /// Watches what the folder's path leads to now: the folder may have been replaced, or have
-    /// been missing before. Before it is read, so that no change falls in between.
+    /// been missing before. Before it is read, so that no change falls in between. With the folders
+    /// in it, from which manifests may include files.
     fn attach(&mut self) {
-        let folder = &self.policies.options.folder;
+        let folder = self.policies.folder();
         let _ = self.watcher.unwatch(folder);
-        if let Err(error) = self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+        if let Err(error) = self.watcher.watch(folder, RecursiveMode::Recursive) {
             tracing::warn!(%error, "the folder of policies is only looked at every {RESCAN:?}");
+        }
+        // Where a symlink leads is said by what lies beside it.
+        if folder.is_symlink() {
+            let beside = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let _ =
+                self.watcher.watch(beside.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive);
         }
     }
 }
@@ -117,9 +129,13 @@ fn wait_until_quiet(signals: &Receiver<Signal>) -> bool {
     true
 }
 
-/// Reading is no change, or looking would never end; nor are the notes that were left.
-fn is_of_no_interest(event: &Event) -> bool {
+/// Reading is no change, or looking would never end; nor are the notes that were left, or what
+/// happens beside the folder.
+fn is_of_no_interest(event: &Event, folder: &Path) -> bool {
     let reads = matches!(event.kind, EventKind::Access(kind)
         if kind != AccessKind::Close(AccessMode::Write));
-    reads || (!event.paths.is_empty() && event.paths.iter().all(|path| is_note(path)))
+    let elsewhere =
+        |path: &Path| !path.starts_with(folder) && path.file_name() != folder.file_name();
+    let nothing = |path: &PathBuf| is_note(path) || elsewhere(path);
+    reads || (!event.paths.is_empty() && event.paths.iter().all(nothing))
 }

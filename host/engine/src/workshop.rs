@@ -6,12 +6,20 @@ use std::sync::{Arc, Weak};
 use crate::assembly::Candidates;
 use crate::candidate::AnyPolicy;
 use crate::digest::Digest;
-use crate::folder::{Files, Source};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Rollout};
 use crate::options::Options;
+use crate::overseer::Overseer;
 use crate::plugin::Plugin;
 use crate::refusal::{Refused, Step};
 use crate::runtime::Runtime;
+use crate::source::{Files, Source};
+
+/// What it takes to make a policy of files.
+pub(crate) struct Works {
+    pub options: Options,
+    pub runtime: Runtime,
+    pub overseer: Arc<Overseer>,
+}
 
 #[derive(Default)]
 pub(crate) struct Workshop {
@@ -22,9 +30,11 @@ pub(crate) struct Workshop {
     plugins: HashMap<Digest, Weak<Plugin>>,
 }
 
+/// The digests of the manifest and of the plugin, and how the version comes into force.
+type Version = (Digest, Digest, Rollout);
+
 struct Seen {
-    /// Of the manifest and of the plugin.
-    digests: (Digest, Digest),
+    version: Version,
     outcome: Result<AnyPolicy, Refused>,
 }
 
@@ -34,65 +44,63 @@ impl Workshop {
         &mut self,
         sources: Vec<Source>,
         active: &[AnyPolicy],
-        runtime: &Runtime,
-        options: &Options,
+        works: &Works,
     ) -> Candidates {
-        let mut seen = std::mem::take(&mut self.seen);
         let mut candidates = Candidates::new();
-        for Source { name, files } in sources {
-            let outcome = match files {
-                Err(refused) => Err(refused),
-                Ok(files) => {
-                    let digests = (files.manifest.digest, files.plugin_digest);
-                    let known = active_with(active, &name, digests)
-                        .or_else(|| seen.remove(&name).filter(|seen| seen.is(digests)));
-                    let seen = known.unwrap_or_else(|| Seen {
-                        digests,
-                        outcome: self.build(files, runtime, options),
-                    });
-                    let outcome = seen.outcome.clone();
-                    self.seen.insert(name.clone(), seen);
-                    outcome
-                }
-            };
-            candidates.insert(name, outcome);
+        for source in sources {
+            let name = source.name.clone();
+            candidates.insert(name, self.candidate(source, active, works));
         }
+        self.seen.retain(|name, _| candidates.contains_key(name));
         self.plugins.retain(|_, plugin| plugin.strong_count() > 0);
         candidates
     }
 
-    fn build(
+    /// What one source comes to.
+    pub fn candidate(
         &mut self,
-        files: Files,
-        runtime: &Runtime,
-        options: &Options,
+        Source { name, files, .. }: Source,
+        active: &[AnyPolicy],
+        works: &Works,
     ) -> Result<AnyPolicy, Refused> {
+        let files = files?;
+        let version = (files.manifest.digest, files.plugin_digest, files.manifest.rollout);
+        let known = active_with(active, &name, version)
+            .or_else(|| self.seen.remove(&name).filter(|seen| seen.is(version)));
+        let seen = known.unwrap_or_else(|| Seen { version, outcome: self.build(files, works) });
+        let outcome = seen.outcome.clone();
+        self.seen.insert(name, seen);
+        outcome
+    }
+
+    fn build(&mut self, files: Files, works: &Works) -> Result<AnyPolicy, Refused> {
         let Files { manifest, plugin, plugin_digest } = files;
-        verify(&manifest, options)?;
+        verify(&manifest, &works.options)?;
         let compiled = self.plugins.get(&plugin_digest).and_then(Weak::upgrade);
         let plugin = match compiled {
             Some(plugin) => plugin,
-            None => Arc::new(Plugin::load(runtime, &plugin, plugin_digest)?),
+            None => Arc::new(Plugin::load(&works.runtime, &plugin, plugin_digest)?),
         };
         plugin.check_kind(manifest.kind)?;
         self.plugins.insert(plugin_digest, Arc::downgrade(&plugin));
-        AnyPolicy::build(Arc::new(manifest), plugin, options)
+        AnyPolicy::build(Arc::new(manifest), plugin, works)
     }
 }
 
 impl Seen {
-    fn is(&self, digests: (Digest, Digest)) -> bool {
+    fn is(&self, version: Version) -> bool {
         let passing = matches!(&self.outcome, Err(refused) if refused.passing);
-        self.digests == digests && !passing
+        self.version == version && !passing
     }
 }
 
-fn active_with(active: &[AnyPolicy], name: &str, digests: (Digest, Digest)) -> Option<Seen> {
+fn active_with(active: &[AnyPolicy], name: &str, version: Version) -> Option<Seen> {
     let same = active.iter().find(|policy| {
         let card = policy.card();
-        card.manifest.name == name && (card.manifest.digest, card.plugin.digest) == digests
+        let Manifest { digest, rollout, .. } = &*card.manifest;
+        card.manifest.name == name && (*digest, card.plugin.digest, *rollout) == version
     })?;
-    Some(Seen { digests, outcome: Ok(same.clone()) })
+    Some(Seen { version, outcome: Ok(same.clone()) })
 }
 
 /// Checks what a manifest asks for against what this host has.

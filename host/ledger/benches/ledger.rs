@@ -1,7 +1,6 @@
-//! What the ledger does alone: durable operations a second with many callers, beside the same
-//! bytes written to sled in batches and synced, and what a check costs one caller.
+//! What the ledger does alone: durable operations a second with many callers.
 //!
-//! `cargo bench -p tollgate-ledger`
+//! `cargo bench -p tollgate-ledger --bench ledger`
 
 #![allow(clippy::unwrap_used, reason = "a failed benchmark is a panic")]
 #![allow(clippy::float_arithmetic, reason = "rates, not money")]
@@ -14,9 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::*;
-use tollgate_domain::{ExpectedCost, PlanBook, Window};
+use tollgate_domain::{PlanBook, Window};
+use tollgate_ledger::Ledger;
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ask, Ledger};
 
 const CALLERS: usize = 128;
 const SECONDS: Duration = Duration::from_secs(5);
@@ -28,7 +27,6 @@ fn main() {
         let store = Arc::new(SledStore::open(folder.path()).unwrap());
         let ledger = Arc::new(Ledger::open(store).unwrap());
         let plans = Arc::new(plans());
-        check(&ledger, &plans).await;
         for subjects in [1, 1_000] {
             let record = run(CALLERS, |caller, i| {
                 let (ledger, plans) = (ledger.clone(), plans.clone());
@@ -66,18 +64,6 @@ fn plans() -> PlanBook {
             quota("cost", "cost", Window::Month, "1000000000"),
         ],
     )])
-}
-
-async fn check(ledger: &Ledger<SledStore>, plans: &PlanBook) {
-    let call = call("user-0", 1);
-    let cost = ExpectedCost::Known(price(1));
-    let ask = Ask { call: &call, asked: None, cost, plans, revision: "r1" };
-    let rounds = 200_000;
-    let before = Instant::now();
-    for _ in 0..rounds {
-        ledger.check(&ask, noon(), |_| Default::default()).await.unwrap();
-    }
-    println!("check, one caller: {:?} each", before.elapsed() / rounds);
 }
 
 /// How often a second `callers` get `work` done.

@@ -3,7 +3,9 @@
 mod answers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -21,6 +23,15 @@ pub struct Committer {
     queue: Mutex<Option<mpsc::UnboundedSender<Entry>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     failure: watch::Receiver<Option<StoreError>>,
+    counts: Arc<Counts>,
+}
+
+/// What was committed since the start.
+#[derive(Default)]
+pub struct Counts {
+    pub commits: AtomicU64,
+    pub units: AtomicU64,
+    pub micros: AtomicU64,
 }
 
 /// A unit's outcome, or why the store gave none.
@@ -41,14 +52,34 @@ enum Entry {
     Barrier(oneshot::Sender<()>),
 }
 
+impl Counts {
+    /// Counts a commit of so many units, and how long it takes.
+    fn time<T>(&self, units: usize, commit: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let outcome = commit();
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.commits.fetch_add(1, Relaxed);
+        self.units.fetch_add(units as u64, Relaxed);
+        self.micros.fetch_add(micros, Relaxed);
+        outcome
+    }
+}
+
 impl Committer {
     pub fn start<S: Store>(store: Arc<S>) -> std::io::Result<Self> {
         let (queue, entries) = mpsc::unbounded_channel();
         let (report, failure) = watch::channel(None);
+        let counts = Arc::<Counts>::default();
+        let counted = counts.clone();
         let thread = std::thread::Builder::new()
             .name("commit".into())
-            .spawn(move || run(&*store, entries, &report))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), failure })
+            .spawn(move || run(&*store, entries, &report, &counted))?;
+        let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
+        Ok(Self { queue, thread, failure, counts })
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Queues a unit. Called under the root's lock, so that units of one root are committed in
@@ -140,6 +171,7 @@ fn run<S: Store>(
     store: &S,
     mut entries: mpsc::UnboundedReceiver<Entry>,
     failure: &watch::Sender<Option<StoreError>>,
+    counts: &Counts,
 ) {
     let mut batch = Vec::new();
     while let Some(first) = entries.blocking_recv() {
@@ -156,11 +188,16 @@ fn run<S: Store>(
                 batch.push(next);
             }
         }
-        commit(store, std::mem::take(&mut batch), failure);
+        commit(store, std::mem::take(&mut batch), failure, counts);
     }
 }
 
-fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option<StoreError>>) {
+fn commit<S: Store>(
+    store: &S,
+    batch: Vec<Entry>,
+    failure: &watch::Sender<Option<StoreError>>,
+    counts: &Counts,
+) {
     let mut units = Vec::with_capacity(batch.len());
     let mut waiting = Vec::with_capacity(batch.len());
     let mut barriers = Vec::new();
@@ -177,7 +214,7 @@ fn commit<S: Store>(store: &S, batch: Vec<Entry>, failure: &watch::Sender<Option
     let outcome = match failed {
         Some(error) => Err(error),
         None if units.is_empty() => Ok(vec![]),
-        None => wait(store.commit(&units)),
+        None => counts.time(units.len(), || wait(store.commit(&units))),
     };
     if let Err(error) = &outcome
         && failure.borrow().is_none()

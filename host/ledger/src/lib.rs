@@ -32,8 +32,9 @@ pub use correction::{Amendment, Correction, Use};
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{
-    Ask, Corrected, Counted, Ledger, LedgerError, LogEntry, LogFilter, LogPage, MonthUsage, Period,
-    PeriodUsage, REFUSALS_KEPT, Recorded, Reserved, SpanUsage, SubscriptionChange, forgettable,
+    Ask, Corrected, Counted, Ledger, LedgerError, LogEntry, LogFilter, LogPage, MonthUsage,
+    Numbers, Period, PeriodUsage, REFUSALS_KEPT, Recorded, Reserved, SpanUsage, SubscriptionChange,
+    forgettable,
 };
 pub use once::{Once, Turn};
 pub use refusal::{Cause, Refusal, RefusalCounts, RefusalId};

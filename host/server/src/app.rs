@@ -1,6 +1,7 @@
 //! Wiring: which parts the service is made of, and how it starts and stops.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tollgate_engine::{Options, Policies, PolicySet};
+use tollgate_engine::{Compiling, Options, Policies, PolicySet};
 use tollgate_ledger::LedgerError;
 use tollgate_ledger::store::sled::SledStore;
 
+use crate::archive::Shelf;
 use crate::clock::Clock;
 use crate::http;
 use crate::service::Service;
@@ -30,6 +32,12 @@ pub type Backup = tollgate_ledger::Backup<SledStore>;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// What one compilation may take; a component of 32 MiB needs a fraction of it.
+const COMPILER_MEMORY_MIB: u64 = 4096;
+
+/// How long a second of the compiler's may last.
+const COMPILER_PATIENCE: Duration = Duration::from_secs(4);
+
 /// How long requests under way may take once the service is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -37,7 +45,11 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let clock = settings.clock_start.map_or_else(Clock::system, Clock::starting_at);
     let ledger = Arc::new(open_ledger(settings)?);
-    let policies = Policies::open(Options::new(&settings.policies), Arc::new(move || clock.now()))
+    let archive = Arc::new(Shelf(ledger.store().clone()));
+    let compiling = Some(compiling(settings)?);
+    let log_context = http::request_id;
+    let options = Options { compiling, log_context, ..Options::new(&settings.policies) };
+    let policies = Policies::resume(options, Arc::new(move || clock.now()), archive)
         .with_context(|| format!("cannot use policies in {}", settings.policies.display()))?;
     let _watch = policies.watch().context("cannot watch the policies")?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -78,11 +90,32 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     close(ledger, clock).await
 }
 
+/// Plugins are compiled by this very program, also if its file was replaced meanwhile.
+fn compiling(settings: &Settings) -> anyhow::Result<Compiling> {
+    const ITSELF: &str = "/proc/self/exe";
+    let program = match Path::new(ITSELF).exists() {
+        true => ITSELF.into(),
+        false => std::env::current_exe().context("cannot tell which program this is")?,
+    };
+    Ok(Compiling {
+        program,
+        arguments: vec!["compile-plugin".into()],
+        folder: settings.place.data.join("compiled"),
+        seconds_max: settings.compile_seconds.into(),
+        patience: COMPILER_PATIENCE * settings.compile_seconds + COMPILER_PATIENCE * 30,
+        memory_mib_max: COMPILER_MEMORY_MIB,
+    })
+}
+
 fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
-    let store = SledStore::open(&settings.place.data)
-        .with_context(|| format!("cannot open the ledger in {}", settings.place.data.display()))?;
-    let ledger = Ledger::open(Arc::new(store)).context("cannot start the ledger")?;
-    Ok(ledger.keeping_refusals(settings.refusals_days * DAY))
+    Ok(open_ledger_in(&settings.place.data)?.keeping_refusals(settings.refusals_days * DAY))
+}
+
+/// The ledger of a folder that no service has open.
+pub fn open_ledger_in(folder: &Path) -> anyhow::Result<Ledger> {
+    let store = SledStore::open(folder)
+        .with_context(|| format!("cannot open the ledger in {}", folder.display()))?;
+    Ledger::open(Arc::new(store)).context("cannot start the ledger")
 }
 
 /// Drives the ledger's work by the clock: the next tick a second after the last has ended. A tick
@@ -117,6 +150,6 @@ async fn stopping(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Everything that was queued is on disk when this returns.
-async fn close(ledger: Arc<Ledger>, clock: Clock) -> anyhow::Result<()> {
+pub async fn close(ledger: Arc<Ledger>, clock: Clock) -> anyhow::Result<()> {
     spawn_blocking(move || ledger.close(clock.now())).await?.context("cannot close the ledger")
 }

@@ -1,6 +1,7 @@
 //! Tollgate meters, limits and prices the use of APIs.
 
 mod app;
+mod archive;
 mod cli;
 mod clock;
 mod http;

@@ -41,6 +41,16 @@ pub struct Settings {
     )]
     pub refusals_days: u32,
 
+    /// How much processor time a plugin may take to compile, in seconds on all cores together
+    #[arg(
+        long,
+        env = "TOLLGATE_COMPILE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 120,
+        value_parser = clap::value_parser!(u32).range(1..=3_600)
+    )]
+    pub compile_seconds: u32,
+
     /// What is logged: a level, or a filter such as `warn,tollgate=debug`
     #[arg(long, env = "TOLLGATE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

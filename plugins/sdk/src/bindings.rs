@@ -76,3 +76,19 @@ pub mod alert {
         pub_export_macro: true,
     });
 }
+
+pub mod adjustment {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package tollgate:plugin-adjustment;
+            world adjustment { export tollgate:policy/adjustments@0.1.0; }
+        ",
+        with: {
+            "tollgate:policy/types@0.1.0": crate::bindings::common::tollgate::policy::types,
+            "tollgate:policy/types@0.1.0/decimal": crate::Decimal,
+        },
+        additional_derives: [PartialEq, Eq],
+        pub_export_macro: true,
+    });
+}

@@ -134,6 +134,17 @@ impl Decimal {
         self.negative && !self.is_zero()
     }
 
+    /// How many digits this has after the point, without trailing zeros.
+    pub fn decimals(self) -> u8 {
+        self.without_trailing_zeros().1
+    }
+
+    /// This number, where it is a whole one that fits.
+    pub fn to_u32(self) -> Option<u32> {
+        let (coefficient, scale) = self.without_trailing_zeros();
+        if scale > 0 || self.is_negative() { None } else { u32::try_from(coefficient).ok() }
+    }
+
     /// Whether this has no digits after the point, apart from zeros.
     pub fn is_whole(self) -> bool {
         self.without_trailing_zeros().1 == 0
@@ -301,14 +312,39 @@ impl fmt::Debug for Decimal {
 
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let text = match &value {
-            serde_json::Value::String(text) => text,
-            // The digits as they were written: no float is made of them.
-            serde_json::Value::Number(number) => number.as_str(),
-            _ => return Err(de::Error::custom("expected a decimal number, such as \"12.50\"")),
-        };
-        text.parse().map_err(|error| de::Error::custom(format!("`{text}` {error}")))
+        deserializer.deserialize_any(Digits)
+    }
+}
+
+/// Reads a decimal from a string, or from a number with the digits that it was written in.
+struct Digits;
+
+impl<'de> de::Visitor<'de> for Digits {
+    type Value = Decimal;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number, such as \"12.50\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
+        text.parse().map_err(|error| E::custom(format!("`{text}` {error}")))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Decimal, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Decimal, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    // The form in which serde_json hands over a number by its digits: no float is made of it.
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Decimal, A::Error> {
+        let number = de::value::MapAccessDeserializer::new(map);
+        match serde_json::Value::deserialize(number)? {
+            serde_json::Value::Number(number) => self.visit_str(number.as_str()),
+            _ => Err(de::Error::custom("expected a decimal number, such as \"12.50\"")),
+        }
     }
 }
 

@@ -18,12 +18,14 @@ pub mod bindings;
 #[doc(hidden)]
 pub mod export;
 
+pub mod adjustment;
 pub mod alert;
 pub mod config;
 pub mod log;
 pub mod pricing;
 pub mod tier;
 
+pub use adjustment::AdjustmentPolicy;
 pub use alert::AlertPolicy;
 pub use bindings::common::tollgate::policy::types::{Call, Fact, Measure};
 pub use decimal::{Decimal, Inexact, NotADecimal};

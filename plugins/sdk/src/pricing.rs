@@ -21,13 +21,9 @@ pub trait PricingPolicy: Policy {
     /// known to say. `max_tokens` is the caller's bound on output.
     ///
     /// Unless a policy knows better, the usage is what the caller stated.
-    fn estimate(
-        &self,
-        call: &Call,
-        max_tokens: Option<u32>,
-    ) -> Result<Option<Estimation>, Failure> {
+    fn estimate(&self, call: Call, max_tokens: Option<u32>) -> Result<Option<Estimation>, Failure> {
         let _ = max_tokens;
-        let Some(quote) = self.price(call)? else { return Ok(None) };
+        let Some(quote) = self.price(&call)? else { return Ok(None) };
         Ok(Some(Estimation { filled_in: Vec::new(), cost: Some(quote.cost()?) }))
     }
 
@@ -112,7 +108,7 @@ impl<S: Slot<Policy: PricingPolicy>> Guest for S {
     }
 
     fn estimate(call: Call, max_tokens: Option<u32>) -> Result<Option<Estimation>, Failure> {
-        export::policy::<S>().estimate(&call, max_tokens)
+        export::policy::<S>().estimate(call, max_tokens)
     }
 
     fn extract(

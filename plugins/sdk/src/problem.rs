@@ -31,8 +31,13 @@ impl Problems {
     /// Notes a fault, unless what stands at `path` is right.
     pub fn unless(&mut self, right: bool, path: &Pointer, message: impl Into<String>) {
         if !right {
-            self.0.push(Problem::at(path, message));
+            self.note(path, message);
         }
+    }
+
+    /// Notes a fault.
+    pub fn note(&mut self, path: &Pointer, message: impl Into<String>) {
+        self.0.push(Problem::at(path, message));
     }
 
     /// All faults, where there are any.

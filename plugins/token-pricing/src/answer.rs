@@ -10,31 +10,64 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The answer as far as `paths` lead into it. What a stream's later chunk reports replaces what an
-/// earlier one did; the answer may also stand under an `envelope` in its chunks.
-pub(crate) fn read<'p>(
-    response: &str,
-    paths: impl Iterator<Item = &'p String>,
-    envelopes: &'p [String],
-) -> serde_json::Result<Value> {
-    let first = |path: &'p String| path.split('/').nth(1).map(unescaped);
-    let wanted = paths.chain(envelopes).filter_map(first).collect();
-    let mut reader = Reader { wanted, envelopes, answer: Value::Null };
+use crate::path::{Found, Path};
+
+/// What of an answer is wanted.
+pub(crate) struct Wanted<'p> {
+    /// The members of a chunk that paths begin with.
+    pub(crate) members: &'p [String],
+    /// Where the answer may stand, besides at its root.
+    pub(crate) envelopes: &'p [Path],
+    /// Whether only a stream's chunks have envelopes.
+    pub(crate) of_chunks_only: bool,
+    /// Whether every chunk counts, instead of the last that reports a number.
+    pub(crate) each_chunk: bool,
+}
+
+/// The answer as far as it is wanted: one, or each chunk of a stream of which every chunk counts.
+pub(crate) fn read(response: &str, wanted: Wanted<'_>) -> serde_json::Result<Vec<Value>> {
+    let mut reader = Reader { wanted, answers: Vec::new(), depth: 0 };
     let mut deserializer = serde_json::Deserializer::from_str(response);
     reader.deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok(reader.answer)
+    Ok(reader.answers)
 }
 
 struct Reader<'p> {
-    /// The members of a chunk that the paths and envelopes begin with.
-    wanted: Vec<String>,
-    envelopes: &'p [String],
-    answer: Value,
+    wanted: Wanted<'p>,
+    answers: Vec<Value>,
+    /// How many lists the value that is read stands in.
+    depth: usize,
 }
 
 #[derive(Deserialize)]
 struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
+
+impl<'p> Reader<'p> {
+    /// Whether the first step of a path, or of an envelope, is this member.
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.members.iter().any(|member| member == name)
+            || self.envelopes().iter().any(|path| path.first() == Some(name))
+    }
+
+    fn envelopes(&self) -> &'p [Path] {
+        if self.depth > 0 || !self.wanted.of_chunks_only { self.wanted.envelopes } else { &[] }
+    }
+
+    fn take(&mut self, chunk: Value) {
+        if self.wanted.each_chunk || self.answers.is_empty() {
+            self.answers.push(Value::Null);
+        }
+        let envelopes = self.envelopes();
+        let Some(answer) = self.answers.last_mut() else { return };
+        for envelope in envelopes {
+            if let Some(Found::Value(inner)) = envelope.find(&chunk) {
+                merge(answer, inner.clone());
+            }
+        }
+        merge(answer, chunk);
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for &mut Reader<'_> {
     type Value = ();
@@ -52,29 +85,24 @@ impl<'de> Visitor<'de> for &mut Reader<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut chunks: A) -> Result<(), A::Error> {
+        self.depth += 1;
         while chunks.next_element_seed(&mut *self)?.is_some() {}
+        self.depth -= 1;
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let mut chunk = Map::new();
         while let Some(Name(name)) = members.next_key()? {
-            if self.wanted.iter().any(|wanted| *wanted == name) {
+            if self.wants(&name) {
                 chunk.insert(name.into_owned(), members.next_value()?);
             } else {
                 members.next_value::<IgnoredAny>()?;
             }
         }
-        if chunk.is_empty() {
-            return Ok(());
+        if !chunk.is_empty() {
+            self.take(Value::Object(chunk));
         }
-        let mut chunk = Value::Object(chunk);
-        for envelope in self.envelopes {
-            if let Some(inner) = chunk.pointer_mut(envelope) {
-                merge(&mut self.answer, inner.take());
-            }
-        }
-        merge(&mut self.answer, chunk);
         Ok(())
     }
 
@@ -91,11 +119,6 @@ impl<'de> Visitor<'de> for &mut Reader<'_> {
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
-}
-
-/// A step of a JSON Pointer, as RFC 6901 writes it, as the name that it means.
-fn unescaped(step: &str) -> String {
-    step.replace("~1", "/").replace("~0", "~")
 }
 
 /// Lays a value over another, objects member by member. A null reports nothing.

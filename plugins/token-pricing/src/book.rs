@@ -1,87 +1,239 @@
-//! Which entry of the price list a call is priced by.
+//! Which entry of the price lists a call is priced by.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 
-use crate::config::Price;
-use crate::entry::Entry;
+use crate::config::{Catalogue, Price, Provider};
+use crate::entry::Model;
+use crate::hash::Hashed;
+use crate::matching::{Match, Matcher};
+use crate::rates::Layouts;
 
-/// The price list, ready for lookup.
-pub(crate) struct Book(BTreeMap<String, Provider>);
+/// How many answers to which model a name is are kept.
+const KNOWN_MAX: usize = 4_096;
 
-/// A provider's entries, by their lower-case model; the empty name is for calls without a model.
-#[derive(Default)]
-struct Provider {
-    exact: BTreeMap<String, History>,
-    /// Without their `*`, the longest first.
-    prefixes: Vec<(String, History)>,
+/// The price lists, ready for lookup.
+pub(crate) struct Book {
+    lists: Vec<List>,
+    /// The lists of each provider, in the order in which they are asked.
+    providers: HashMap<String, Asked, Hashed>,
+    /// The lists for providers that have none.
+    of_any: Asked,
 }
 
-/// The entries of one model, the newest first, each with the instant from which it holds.
-type History = Vec<(u64, Entry)>;
+struct Asked {
+    lists: Vec<usize>,
+    /// What patterns said of a name before: they are asked in order, which takes longer the more
+    /// there are.
+    known: Mutex<HashMap<String, Option<Place>, Hashed>>,
+}
+
+/// A list, and a model in it.
+type Place = (usize, usize);
+
+/// What one catalogue has of one provider.
+struct List {
+    models: Vec<Model>,
+    /// By their lower-case names; the empty one is for calls without a model.
+    exact: HashMap<String, usize, Hashed>,
+    /// In the order of the catalogue.
+    conditions: Vec<(Matcher, usize)>,
+    /// Without their `*`, the longest first.
+    prefixes: Vec<(String, usize)>,
+    /// Whether a dated snapshot is its family.
+    snapshots: bool,
+}
 
 impl Book {
-    pub(crate) fn new(prices: &[Price]) -> Self {
-        let mut book: BTreeMap<String, Provider> = BTreeMap::new();
-        for price in prices {
-            let provider = book.entry(price.provider.clone()).or_default();
-            let since = price.effective_date.map_or(0, |date| date.starts_at());
-            provider.history(&lower_case(&price.model)).push((since, Entry::new(price)));
-        }
-        for provider in book.values_mut() {
-            let prefixes = provider.prefixes.iter_mut().map(|(_, history)| history);
-            for history in provider.exact.values_mut().chain(prefixes) {
-                history.sort_by_key(|(since, _)| Reverse(*since));
+    pub(crate) fn new(catalogues: &[Catalogue]) -> Self {
+        let mut lists = Vec::new();
+        let mut own: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for catalogue in catalogues {
+            let mut layouts = Layouts::new(&catalogue.quantities);
+            let mut prices: BTreeMap<&str, Vec<&Price>> = BTreeMap::new();
+            for price in &catalogue.prices {
+                prices.entry(&price.provider).or_default().push(price);
             }
-            provider.prefixes.sort_by_key(|(prefix, _)| Reverse(prefix.len()));
+            for (provider, prices) in prices {
+                own.entry(provider).or_default().push(lists.len());
+                lists.push(List::new(catalogue, provider, &prices, &mut layouts));
+            }
         }
-        Self(book)
+        let of_any = own.remove("*").unwrap_or_default();
+        let providers = asked(catalogues, &own).into_iter();
+        Self {
+            lists,
+            providers: providers
+                .map(|(id, mut lists)| {
+                    lists.extend(&of_any);
+                    (id.to_owned(), Asked::new(lists))
+                })
+                .collect(),
+            of_any: Asked::new(of_any),
+        }
     }
 
-    /// The entry for a call at an instant, in milliseconds since 1970.
+    /// The model of a call.
     ///
-    /// The longest match wins, a name before a pattern. A dated snapshot that nobody lists is
-    /// its family. Of several entries for one model the newest that holds at the instant is
-    /// taken, and before the first one the first.
-    pub(crate) fn find(&self, provider: &str, model: Option<&str>, at: u64) -> Option<&Entry> {
-        let provider = self.0.get(provider)?;
-        let history = provider.find(&lower_case(model.unwrap_or_default()))?;
-        let (_, entry) = history.iter().find(|(since, _)| *since <= at).or(history.last())?;
-        Some(entry)
+    /// The lists are asked one after the other: those of the provider, then those of which it is
+    /// an alias, then those whose models it sells. In a list a name wins before a condition, and
+    /// that before a family or a longer prefix.
+    pub(crate) fn find(&self, provider: &str, model: Option<&str>) -> Option<&Model> {
+        let asked = self.providers.get(provider).unwrap_or(&self.of_any);
+        let name = lower_case(model.unwrap_or_default());
+        // Most names are exact ones of the first list that is asked.
+        let (list, model) = match asked.lists.first() {
+            None => return None,
+            Some(first) => match self.lists[*first].exact.get(&*name) {
+                Some(model) => (*first, *model),
+                None => self.find_further(asked, &name)?,
+            },
+        };
+        self.lists[list].models.get(model)
+    }
+
+    fn find_further(&self, asked: &Asked, name: &str) -> Option<Place> {
+        if let Ok(known) = asked.known.lock()
+            && let Some(found) = known.get(name)
+        {
+            return *found;
+        }
+        let in_list = |list: &usize| Some((*list, self.lists[*list].find(name)?));
+        let found = asked.lists.iter().find_map(in_list);
+        if let Ok(mut known) = asked.known.lock() {
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(name.to_owned(), found);
+        }
+        found
     }
 
     pub(crate) fn providers(&self) -> impl Iterator<Item = &String> {
-        self.0.keys()
+        self.providers.keys()
+    }
+
+    /// Whether there are prices for providers that are not named.
+    pub(crate) fn prices_any(&self) -> bool {
+        !self.of_any.lists.is_empty()
     }
 }
 
-impl Provider {
-    fn history(&mut self, model: &str) -> &mut History {
-        let Some(prefix) = model.strip_suffix('*') else {
-            return self.exact.entry(model.into()).or_default();
+/// The lists of each provider by its name, in the order in which they are asked.
+fn asked<'c>(
+    catalogues: &'c [Catalogue],
+    own: &BTreeMap<&'c str, Vec<usize>>,
+) -> BTreeMap<&'c str, Vec<usize>> {
+    let mut asked = own.clone();
+    let mut add = |id: &'c str, from: &str| {
+        let lists = asked.entry(id).or_default();
+        for list in own.get(from).into_iter().flatten() {
+            if !lists.contains(list) {
+                lists.push(*list);
+            }
+        }
+    };
+    let providers = || catalogues.iter().flat_map(|catalogue| &catalogue.providers);
+    for provider in providers() {
+        for alias in &provider.aliases {
+            add(alias, &provider.id);
+        }
+    }
+    for provider in providers() {
+        for owner in &provider.resells {
+            add(&provider.id, owner);
+            for alias in &provider.aliases {
+                add(alias, owner);
+            }
+        }
+    }
+    asked.retain(|_, lists| !lists.is_empty());
+    asked
+}
+
+impl Asked {
+    fn new(lists: Vec<usize>) -> Self {
+        Self { lists, known: Mutex::default() }
+    }
+}
+
+impl List {
+    fn new<'c>(
+        catalogue: &'c Catalogue,
+        provider: &str,
+        prices: &[&'c Price],
+        layouts: &mut Layouts<'c>,
+    ) -> Self {
+        let about = catalogue.providers.iter().find(|about| about.id == provider);
+        let mut positions: HashMap<String, usize> = HashMap::new();
+        let mut groups: Vec<Vec<&Price>> = Vec::new();
+        for price in prices {
+            let next = groups.len();
+            let position = *positions.entry(price.model.to_lowercase()).or_insert(next);
+            match groups.get_mut(position) {
+                Some(group) => group.push(price),
+                None => groups.push(vec![price]),
+            }
+        }
+        let models = groups.iter().map(|group| Model::new(group, layouts));
+        let mut list = Self {
+            models: models.collect(),
+            exact: HashMap::default(),
+            conditions: Vec::new(),
+            prefixes: Vec::new(),
+            snapshots: about.is_none_or(|about: &Provider| about.snapshots),
         };
-        let position = self.prefixes.iter().position(|(known, _)| known == prefix);
-        let position = position.unwrap_or_else(|| {
-            self.prefixes.push((prefix.into(), History::new()));
-            self.prefixes.len() - 1
-        });
-        &mut self.prefixes[position].1
+        for (model, group) in groups.iter().enumerate() {
+            list.add_names(model, group);
+        }
+        list.prefixes.sort_by_key(|(prefix, _)| Reverse(prefix.len()));
+        list
     }
 
-    fn find(&self, model: &str) -> Option<&History> {
-        if let Some(exact) = self.exact.get(model) {
-            return Some(exact);
-        }
-        let family = family(model)
-            .filter(|family| !family.is_empty())
-            .and_then(|family| self.exact.get_key_value(family));
-        let prefix = self.prefixes.iter().find(|(prefix, _)| model.starts_with(prefix.as_str()));
-        match (family, prefix) {
-            (Some((family, _)), Some((prefix, history))) if prefix.len() > family.len() => {
-                Some(history)
+    fn add_names(&mut self, model: usize, group: &[&Price]) {
+        let matches: Vec<_> = group.iter().filter_map(|price| price.matches.as_ref()).collect();
+        let Some(first) = group.first().filter(|_| matches.is_empty()) else {
+            for condition in matches.into_iter().filter_map(|matches| matches.compile().ok()) {
+                let (names, rest) = condition.split();
+                for name in names {
+                    self.exact.entry(name).or_insert(model);
+                }
+                self.conditions.extend(rest.map(|rest| (rest, model)));
             }
-            (Some((_, history)), _) | (None, Some((_, history))) => Some(history),
+            return;
+        };
+        match Match::Pattern(first.model.clone()).compile() {
+            Ok(Matcher::Equals(name)) => {
+                self.exact.entry(name).or_insert(model);
+            }
+            Ok(Matcher::Prefix(prefix)) => self.prefixes.push((prefix, model)),
+            Ok(Matcher::Contains(name)) if name.is_empty() => {
+                self.prefixes.push((name, model));
+            }
+            Ok(other) => self.conditions.push((other, model)),
+            // The check reports it.
+            Err(_) => {}
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        if let Some(exact) = self.exact.get(name) {
+            return Some(*exact);
+        }
+        if let Some((_, model)) = self.conditions.iter().find(|(it, _)| it.is_met_by(name)) {
+            return Some(*model);
+        }
+        let family = family(name)
+            .filter(|family| self.snapshots && !family.is_empty())
+            .and_then(|family| self.exact.get_key_value(family));
+        let prefix = self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()));
+        match (family, prefix) {
+            (Some((family, _)), Some((prefix, model))) if prefix.len() > family.len() => {
+                Some(*model)
+            }
+            (Some((_, model)), _) | (None, Some((_, model))) => Some(*model),
             (None, None) => None,
         }
     }
@@ -89,8 +241,8 @@ impl Provider {
 
 /// Names almost always come in lower case already.
 fn lower_case(name: &str) -> Cow<'_, str> {
-    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => name.to_ascii_lowercase().into(),
+    match name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+        true => name.to_lowercase().into(),
         false => name.into(),
     }
 }

@@ -1,127 +1,119 @@
-//! What a call costs under one entry of the price list.
+//! A model of the price list: what holds for it when, and for whom.
 
-use tollgate_plugin::pricing::{Charge, Failure, Listing, Quote, Rate};
-use tollgate_plugin::{Call, Decimal};
+use std::cmp::Reverse;
 
-use crate::config::Price;
-use crate::quantity::{self, TOTALS, Total, UNITS_OF_A_CALL};
+use tollgate_plugin::Call;
+use tollgate_plugin::pricing::{Failure, Listing, Quote, Rate};
 
-/// The rates of a model, or of a provider without models.
-pub(crate) struct Entry {
+use crate::config::{self, Price};
+use crate::hours::Hours;
+use crate::rates::{Layouts, Rates};
+
+/// All entries of one model, or of a provider without models.
+pub(crate) struct Model {
     /// For people: the model as the operator wrote it, or the provider.
-    name: String,
-    rates: Vec<Rated>,
-    counts_tokens: bool,
-    /// What a call is one of, unless its usage says.
-    unit_of_a_call: Option<&'static str>,
+    pub(crate) name: String,
+    /// Those with the most conditions first; among equals the newest, and those for a time of day.
+    entries: Vec<Entry>,
+    pub(crate) context_window: Option<u32>,
+    pub(crate) max_output_tokens: Option<u32>,
 }
 
-struct Rated {
-    quantity: String,
-    unit_price: Decimal,
-    side: &'static str,
-    /// The parts of this quantity that have rates of their own.
-    rated_parts: Vec<&'static str>,
+struct Entry {
+    since: u64,
+    hours: Option<Hours>,
+    /// Which facts must have one of which values.
+    facts: Vec<(String, Vec<String>)>,
+    rates: Rates,
+}
+
+impl Model {
+    pub(crate) fn new<'c>(prices: &[&'c Price], layouts: &mut Layouts<'c>) -> Self {
+        let name = prices.first().map(|price| match price.model.as_str() {
+            "" => price.provider.clone(),
+            model => model.to_owned(),
+        });
+        let mut entries: Vec<_> = prices.iter().map(|price| Entry::new(price, layouts)).collect();
+        entries.sort_by_key(|entry| {
+            (Reverse(entry.facts.len()), Reverse(entry.since), entry.hours.is_none())
+        });
+        Self {
+            name: name.unwrap_or_default(),
+            entries,
+            context_window: prices.iter().find_map(|price| price.context_window),
+            max_output_tokens: prices.iter().find_map(|price| price.max_output_tokens),
+        }
+    }
+
+    /// The rates for a call. A model that is older than its first price had that price.
+    pub(crate) fn rates(&self, call: &Call) -> Option<&Rates> {
+        if let [only] = &self.entries[..]
+            && only.facts.is_empty()
+        {
+            return Some(&only.rates);
+        }
+        let mut of_caller = self.entries.iter().filter(|entry| entry.is_for(call));
+        let holds = |entry: &&Entry| {
+            entry.since <= call.at && entry.hours.is_none_or(|hours| hours.include(call.at))
+        };
+        let entry = of_caller.clone().find(holds).or_else(|| of_caller.next_back())?;
+        Some(&entry.rates)
+    }
+
+    pub(crate) fn quote(&self, rates: &Rates, call: &Call) -> Result<Quote, Failure> {
+        Ok(Quote { entry: self.name.clone(), charges: rates.charges(call)? })
+    }
 }
 
 impl Entry {
-    pub(crate) fn new(price: &Price) -> Self {
-        let is_rated = |quantity: &str| price.rates().any(|(rated, _)| rated == quantity);
-        let rates = price.rates().map(|(quantity, unit_price)| Rated {
-            quantity: quantity.into(),
-            unit_price,
-            side: quantity::side(quantity),
-            rated_parts: quantity::parts(quantity)
-                .iter()
-                .copied()
-                .filter(|it| is_rated(it))
-                .collect(),
-        });
-        let rates: Vec<_> = rates.collect();
-        let counts_tokens = rates.iter().any(|rate| rate.side != "fee");
-        let unit = UNITS_OF_A_CALL.into_iter().find(|unit| is_rated(unit));
-        let name = if price.model.is_empty() { &price.provider } else { &price.model };
-        let unit_of_a_call = unit.filter(|_| !counts_tokens);
-        Self { name: name.clone(), rates, counts_tokens, unit_of_a_call }
-    }
-
-    /// Whether a call states enough of its usage to say what it costs.
-    pub(crate) fn is_told_by(&self, call: &Call) -> bool {
-        let states = |total: &Total| call.amount(total.name).is_some();
-        !self.counts_tokens || TOTALS.iter().any(states)
-    }
-
-    /// Prices the most specific part that has a rate, and the rest at the rate of its total. What
-    /// has no rate is free.
-    pub(crate) fn quote(&self, call: &Call) -> Result<Quote, Failure> {
-        check_parts(call)?;
-        let mut charges = Vec::with_capacity(self.rates.len());
-        for rate in &self.rates {
-            let amount = self.charged(call, rate)?;
-            if !amount.is_zero() {
-                charges.push(Charge::new(&rate.quantity, amount, rate.unit_price, rate.side)?);
-            }
-        }
-        Ok(Quote { entry: self.name.clone(), charges })
-    }
-
-    /// What a quote comes to, without its lines.
-    pub(crate) fn cost(&self, call: &Call) -> Result<Decimal, Failure> {
-        check_parts(call)?;
-        let mut cost = Decimal::ZERO;
-        for rate in &self.rates {
-            cost = cost.plus(self.charged(call, rate)?.times(rate.unit_price)?)?;
-        }
-        Ok(cost)
-    }
-
-    /// How much of a call is charged at this rate.
-    fn charged(&self, call: &Call, rate: &Rated) -> Result<Decimal, Failure> {
-        let mut amount = self.amount(call, &rate.quantity);
-        for part in &rate.rated_parts {
-            amount = amount.minus(call.amount(part).unwrap_or_default())?;
-        }
-        Ok(amount)
-    }
-
-    fn amount(&self, call: &Call, quantity: &str) -> Decimal {
-        let stated = call.amount(quantity);
-        match stated {
-            None if self.unit_of_a_call == Some(quantity) => call.amount("calls"),
-            stated => stated,
-        }
-        .unwrap_or_default()
-    }
-}
-
-/// Parts of one total do not overlap, so that together they are at most their total.
-fn check_parts(call: &Call) -> Result<(), Failure> {
-    for total in &TOTALS {
-        let stated = total.parts.iter().filter_map(|part| Some((*part, call.amount(part)?)));
-        let mut rest = call.amount(total.name).unwrap_or_default();
-        for (part, amount) in stated {
-            rest = rest.minus(amount)?;
-            if rest.is_negative() {
-                let (part_amount, whole) = (amount, call.amount(total.name).unwrap_or_default());
-                return Err(Failure::invalid_usage(format!(
-                    "{part} ({part_amount}) is part of {} ({whole}), which has no room for it",
-                    total.name,
-                )));
-            }
+    fn new<'c>(price: &'c Price, layouts: &mut Layouts<'c>) -> Self {
+        let fact = |name: &str, values: &config::OneOrMore| (name.into(), values.list().to_vec());
+        let tier = price.service_tier.iter().map(|values| fact("service-tier", values));
+        let region = price.region.iter().map(|values| fact("region", values));
+        let metadata =
+            price.metadata.iter().map(|(key, values)| fact(&format!("metadata.{key}"), values));
+        Self {
+            since: price.effective_date.map_or(0, |date| date.starts_at()),
+            hours: price.hours,
+            facts: tier.chain(region).chain(metadata).collect(),
+            rates: Rates::new(price.tables(), &price.tiers, layouts),
         }
     }
-    Ok(())
+
+    fn is_for(&self, call: &Call) -> bool {
+        self.facts.iter().all(|(name, values)| {
+            call.fact(name).is_some_and(|fact| values.iter().any(|value| value == fact))
+        })
+    }
 }
 
 /// The entry as customers see it.
 pub(crate) fn listing(price: &Price) -> Listing {
-    let rates =
-        price.rates().map(|(quantity, unit_price)| Rate { quantity: quantity.into(), unit_price });
+    let rates = config::rates(price.tables())
+        .map(|(quantity, unit_price)| Rate { quantity: quantity.into(), unit_price });
     Listing {
         provider: price.provider.clone(),
         model: price.model.clone(),
         rates: rates.collect(),
-        description: price.description.clone(),
+        description: described(price),
         effective_date: price.effective_date.map(|date| date.to_string()).unwrap_or_default(),
+    }
+}
+
+/// The description, with the conditions that the list has no place for.
+fn described(price: &Price) -> String {
+    let texts = |values: &config::OneOrMore| values.list().join(" or ");
+    let mut conditions = Vec::new();
+    conditions.extend(price.service_tier.iter().map(|tier| format!("{} tier", texts(tier))));
+    conditions.extend(price.region.iter().map(|region| format!("in {}", texts(region))));
+    conditions.extend(price.metadata.iter().map(|(key, value)| format!("{key} {}", texts(value))));
+    conditions.extend(price.hours.map(|hours| format!("{hours} UTC")));
+    conditions.extend(
+        price.tiers.iter().map(|tier| format!("other rates above {} input tokens", tier.above)),
+    );
+    match (price.description.as_str(), conditions.is_empty()) {
+        (description, true) => description.to_owned(),
+        ("", false) => conditions.join(", "),
+        (description, false) => format!("{description} ({})", conditions.join(", ")),
     }
 }

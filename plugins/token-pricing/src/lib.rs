@@ -1,29 +1,44 @@
-//! The price lists of a manifest, and where providers report what was used.
+//! Price lists, and where providers report what was used.
 
 mod answer;
 mod book;
+mod check;
 mod config;
 mod date;
 mod entry;
+mod estimate;
 mod extract;
+mod hash;
+mod hours;
+mod matching;
+mod path;
 mod quantity;
+mod rates;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use book::Book;
-use config::{Config, Extractor};
+use config::{Config, Estimates};
+use extract::Extractor;
+use rates::{Layouts, Rates};
 use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote};
-use tollgate_plugin::{Call, Description, Measure, Policy, PricingPolicy, Problem, export_pricing};
+use tollgate_plugin::{
+    Call, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
+};
 
 const PAGE: usize = 200;
 
-/// A price list and its extractors.
+/// Price lists and their extractors.
 struct TokenPricing {
     book: Book,
     listings: Vec<Listing>,
     extractors: Vec<Extractor>,
+    /// For each provider that goes by another's name, the other.
+    aliases: BTreeMap<String, String>,
+    estimates: Estimates,
+    fallback: Option<Rates>,
 }
 
 export_pricing!(TokenPricing);
@@ -33,45 +48,94 @@ impl Policy for TokenPricing {
 
     fn describe() -> Description {
         Description::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            .needs(&["service-tier", "region", "metadata"])
+            .config_schema(include_str!("../schema.json"))
     }
 
-    fn new(config: Config) -> Result<Self, Vec<Problem>> {
-        config::check(&config)?;
+    fn new(mut config: Config) -> Result<Self, Vec<Problem>> {
+        let own = config.take_own();
+        let root = Pointer::root();
+        let included = root.to("included");
+        let mut places: Vec<_> = included.items().zip(&config.included).collect();
+        places.push((root.clone(), &own));
+        check::check(&places)?;
+        if let Some(fallback) = &config.fallback {
+            let mut problems = Problems::default();
+            let (name, at) = (|| "fallback".to_owned(), || root.to("fallback"));
+            let rated = &mut BTreeSet::new();
+            check::check_rates(&name, fallback.tables(), &at, rated, &mut problems);
+            problems.into_result()?;
+        }
+        let none_named = BTreeMap::new();
+        let mut layouts = Layouts::new(&none_named);
+        let fallback = config.fallback.as_ref();
+        let fallback = fallback.map(|it| Rates::new(it.tables(), &[], &mut layouts));
+        let mut catalogues = std::mem::take(&mut config.included);
+        catalogues.push(own);
+        let prices = catalogues.iter().flat_map(|catalogue| &catalogue.prices);
+        let extractors = catalogues.iter().flat_map(|catalogue| &catalogue.extractors);
+        let providers = catalogues.iter().flat_map(|catalogue| &catalogue.providers);
+        let alias = |about: &config::Provider| {
+            let id = about.id.clone();
+            about.aliases.clone().into_iter().map(move |alias| (alias, id.clone()))
+        };
         Ok(Self {
-            book: Book::new(&config.prices),
-            listings: config.prices.iter().map(entry::listing).collect(),
-            extractors: config.extractors,
+            book: Book::new(&catalogues),
+            listings: prices.map(entry::listing).collect(),
+            extractors: extractors.map(Extractor::new).collect(),
+            aliases: providers.flat_map(alias).collect(),
+            estimates: config.estimates,
+            fallback,
         })
+    }
+}
+
+impl TokenPricing {
+    /// What a call costs that no entry prices, where the manifest says.
+    fn at_fallback(&self, call: &Call) -> Result<Option<Quote>, Failure> {
+        let Some(rates) = &self.fallback else { return Ok(None) };
+        Ok(Some(Quote { entry: "fallback".into(), charges: rates.charges(call)? }))
+    }
+
+    fn extractor(&self, provider: &str, flavor: &str) -> Option<&Extractor> {
+        let of = |id: &str| self.extractors.iter().find(|it| it.reads(id, flavor));
+        let of_owner = || of(self.aliases.get(provider)?);
+        of(provider).or_else(of_owner).or_else(|| of("*"))
     }
 }
 
 impl PricingPolicy for TokenPricing {
     fn claims(&self) -> Vec<String> {
-        self.book.providers().cloned().collect()
+        let mut claims: BTreeSet<_> = self.book.providers().map(String::as_str).collect();
+        claims.extend(self.extractors.iter().map(Extractor::provider));
+        claims.extend(self.aliases.keys().map(String::as_str));
+        if self.fallback.is_some() || self.book.prices_any() {
+            claims.insert("*");
+        }
+        claims.into_iter().map(String::from).collect()
     }
 
     fn price(&self, call: &Call) -> Result<Option<Quote>, Failure> {
-        let entry = self.book.find(&call.provider, call.model.as_deref(), call.at);
-        entry.map(|entry| entry.quote(call)).transpose()
+        let found = self.book.find(&call.provider, call.model.as_deref());
+        match found.and_then(|model| Some((model, model.rates(call)?))) {
+            Some((model, rates)) => model.quote(rates, call).map(Some),
+            None => self.at_fallback(call),
+        }
     }
 
-    /// A caller's bound on output is what the output may come to. Tokens that nobody speaks of are
-    /// unknown, and not none.
+    /// Tokens that nobody speaks of are unknown, and not none.
     fn estimate(
         &self,
-        call: &Call,
+        mut call: Call,
         max_tokens: Option<u32>,
     ) -> Result<Option<Estimation>, Failure> {
-        let entry = self.book.find(&call.provider, call.model.as_deref(), call.at);
-        let Some(entry) = entry else { return Ok(None) };
-        let (mut call, mut filled_in) = (Cow::Borrowed(call), Vec::new());
-        if let (None, Some(max)) = (call.amount("output_tokens"), max_tokens) {
-            let output = Measure { quantity: "output_tokens".into(), amount: max.into() };
-            call.to_mut().usage.push(output.clone());
-            filled_in.push(output);
-        }
-        let cost = entry.is_told_by(&call).then(|| entry.cost(&call)).transpose()?;
-        Ok(Some(Estimation { filled_in, cost }))
+        let model = self.book.find(&call.provider, call.model.as_deref());
+        let stated = call.usage.len();
+        self.estimates.complete(&mut call, model, max_tokens);
+        let rates = model.and_then(|model| model.rates(&call)).or(self.fallback.as_ref());
+        let Some(rates) = rates else { return Ok(None) };
+        let cost = rates.are_told_by(&call).then(|| rates.cost(&call)).transpose()?;
+        Ok(Some(Estimation { filled_in: call.usage.split_off(stated), cost }))
     }
 
     fn extract(
@@ -80,9 +144,7 @@ impl PricingPolicy for TokenPricing {
         flavor: &str,
         response: &str,
     ) -> Result<Option<Extraction>, Failure> {
-        let extractor = self.extractors.iter().find(|extractor| {
-            extractor.provider == provider && extractor.flavors.iter().any(|it| it == flavor)
-        });
+        let extractor = self.extractor(provider, flavor);
         extractor.map(|extractor| extractor.extract(response)).transpose()
     }
 

@@ -2,6 +2,9 @@
 
 mod probe;
 
+use std::sync::Arc;
+
+use serde::Serialize;
 use tollgate_domain::{Alert, Reading};
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
@@ -9,15 +12,17 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use super::{Kind, PolicyKind};
 use crate::bad_output::{BadOutput, each};
 use crate::bindings::alerts;
+use crate::candidate::AnyPolicy;
 use crate::decimal::from_amount;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
 use crate::instance::Instance;
+use crate::policy::Policy;
 
 pub(crate) struct Alerts;
 
 /// Advice for a dashboard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recommendation {
     /// A word for programs, for instance `upgrade_plan`.
     pub kind: String,
@@ -45,6 +50,10 @@ impl PolicyKind for Alerts {
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
         indices.load(store, instance)
+    }
+
+    fn any(policy: Arc<Policy<Self>>) -> AnyPolicy {
+        AnyPolicy::Alert(policy)
     }
 
     fn terms(_: &mut Instance<Self>) -> Result<(), Fault> {

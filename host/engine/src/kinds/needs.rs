@@ -16,6 +16,8 @@ pub(crate) enum Need {
     LocalWeekday,
     LocalHour,
     EstimatedCost,
+    Plan,
+    PeriodCost,
 }
 
 /// A set of [`Need`]s.
@@ -23,7 +25,7 @@ pub(crate) enum Need {
 pub(crate) struct Needs(u16);
 
 impl Need {
-    const ALL: [(Self, &str); 11] = [
+    const ALL: [(Self, &str); 13] = [
         (Self::Usage, "usage"),
         (Self::Quotas, "quotas"),
         (Self::Endpoint, "endpoint"),
@@ -35,13 +37,24 @@ impl Need {
         (Self::LocalWeekday, "local-weekday"),
         (Self::LocalHour, "local-hour"),
         (Self::EstimatedCost, "estimated-cost"),
+        (Self::Plan, "plan"),
+        (Self::PeriodCost, "period-cost"),
     ];
 
     /// Whether policies of this kind can be told.
     fn is_known_to(self, kind: Kind) -> bool {
         match kind {
-            Kind::Tier => true,
+            Kind::Tier => !matches!(self, Self::Plan | Self::PeriodCost),
             Kind::Pricing => !matches!(
+                self,
+                Self::Quotas
+                    | Self::LocalWeekday
+                    | Self::LocalHour
+                    | Self::EstimatedCost
+                    | Self::Plan
+                    | Self::PeriodCost
+            ),
+            Kind::Adjustment => !matches!(
                 self,
                 Self::Quotas | Self::LocalWeekday | Self::LocalHour | Self::EstimatedCost
             ),

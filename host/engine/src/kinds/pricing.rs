@@ -3,6 +3,11 @@
 mod answer;
 mod probe;
 
+pub(super) use answer::side;
+
+use std::sync::Arc;
+
+use serde::Serialize;
 use tollgate_domain::{Call, Estimate, Extraction, Listing, ProviderId, Quote, Timestamp};
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
@@ -11,9 +16,11 @@ use super::call::with_call;
 use super::{Kind, PolicyKind};
 use crate::bad_output::{BadOutput, each, word};
 use crate::bindings::prices;
+use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
 use crate::instance::Instance;
+use crate::policy::Policy;
 
 pub(crate) struct Pricing;
 
@@ -27,7 +34,7 @@ pub(crate) struct PriceList {
 }
 
 /// A policy's word that what the caller stated is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
     /// `invalid_usage`, `no_usage`, or the policy's own word.
@@ -59,6 +66,10 @@ impl PolicyKind for Pricing {
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
         indices.load(store, instance)
+    }
+
+    fn any(policy: Arc<Policy<Self>>) -> AnyPolicy {
+        AnyPolicy::Pricing(policy)
     }
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {

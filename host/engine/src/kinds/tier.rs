@@ -3,6 +3,8 @@
 mod answer;
 mod probe;
 
+use std::sync::Arc;
+
 use tollgate_domain::{Call, LevelState, Opinion, Plan, QuotaState, Snapshot, Usd};
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
@@ -12,10 +14,12 @@ use super::needs::{Need, Needs};
 use super::{Kind, PolicyKind};
 use crate::bad_output::each;
 use crate::bindings::tiers;
+use crate::candidate::AnyPolicy;
 use crate::decimal::from_amount;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
 use crate::instance::Instance;
+use crate::policy::Policy;
 
 pub(crate) struct Tiers;
 
@@ -40,6 +44,10 @@ impl PolicyKind for Tiers {
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
         indices.load(store, instance)
+    }
+
+    fn any(policy: Arc<Policy<Self>>) -> AnyPolicy {
+        AnyPolicy::Tier(policy)
     }
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {

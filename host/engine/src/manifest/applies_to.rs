@@ -38,6 +38,16 @@ impl AppliesTo {
             && self.subject(&call.subject)
     }
 
+    /// The providers that are named in full.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().map(String::as_str).filter(|name| !name.ends_with('*'))
+    }
+
+    /// Whether it may apply to a provider that it does not name in full.
+    pub fn may_take_unnamed(&self) -> bool {
+        self.providers.is_empty() || self.providers.iter().any(|name| name.ends_with('*'))
+    }
+
     pub fn decision(&self, call: &Call, snapshot: &Snapshot) -> bool {
         let plans = || snapshot.levels.iter().filter_map(|level| level.plan.as_ref());
         self.call(call) && (self.plans.is_empty() || plans().any(|plan| self.plan(plan)))

@@ -10,8 +10,16 @@ use super::reader::{Field, Reader};
 /// Writes a table as a JSON object. A number keeps the digits that the operator wrote: no price
 /// ever passes through a float.
 pub(super) fn to_json(config: &Field) -> Result<String, ManifestError> {
-    let mut json = Writer { reader: config.reader, out: String::new() };
-    json.table(config.table()?)?;
+    table_to_json(config.reader, config.table()?)
+}
+
+/// The same of a table that stands by itself.
+pub(super) fn table_to_json(
+    reader: &Reader,
+    table: &dyn TableLike,
+) -> Result<String, ManifestError> {
+    let mut json = Writer { reader, out: String::new() };
+    json.table(table)?;
     Ok(json.out)
 }
 

@@ -95,6 +95,16 @@ impl<'a> Field<'a> {
         self.text()?.parse().map_err(|error| self.error(error))
     }
 
+    /// A string, or a list of them.
+    pub fn words(&self) -> Result<Vec<&'a str>, ManifestError> {
+        if let Some(word) = self.item.as_str() {
+            return Ok(vec![word]);
+        }
+        let words =
+            self.item.as_array().and_then(|array| array.iter().map(|it| it.as_str()).collect());
+        words.ok_or_else(|| self.error("must be a string or a list of strings"))
+    }
+
     pub fn integer(&self) -> Result<i64, ManifestError> {
         self.item.as_integer().ok_or_else(|| self.error("must be a whole number"))
     }

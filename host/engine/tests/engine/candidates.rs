@@ -1,5 +1,7 @@
 //! What is refused, at which step and in which words.
 
+use tollgate_engine::Kind;
+
 use crate::support::{Folder, guest, rejection, shipped};
 
 /// A complete folder and in it a candidate named `mine`, of this plugin and manifest.
@@ -51,7 +53,11 @@ fn an_import_other_than_the_log_is_named() {
 #[test]
 fn a_component_that_is_no_policy_says_what_is_missing() {
     let folder = with_candidate(&wat::parse_str("(component)").unwrap(), TIER);
-    check(&folder, "inspected", "exports none of tollgate:policy/tiers, prices and alerts");
+    check(
+        &folder,
+        "inspected",
+        "exports none of tollgate:policy/tiers, prices, adjustments and alerts",
+    );
 }
 
 #[test]
@@ -72,6 +78,17 @@ fn a_plugin_that_is_missing_or_too_large_is_refused() {
     check(&folder, "verified", "cannot read mine.wasm");
     let large = with_candidate(&vec![0; 1 << 20 | 1], &format!("{TIER}limits.component_mib = 1\n"));
     check(&large, "verified", "mine.wasm has more than 1048576 bytes");
+}
+
+#[test]
+fn a_plugin_larger_than_32_mib_is_refused_unless_its_manifest_says_otherwise() {
+    let large = with_candidate(&vec![0; (32 << 20) + 1], TIER);
+    check(&large, "verified", "mine.wasm has more than 33554432 bytes");
+}
+
+#[test]
+fn a_need_that_no_host_knows_is_named() {
+    check(&with_candidate(&guest::needy(), TIER), "probed", "needs `word`, which this host");
 }
 
 #[test]
@@ -98,4 +115,21 @@ fn two_policies_cannot_define_the_same_plan() {
     let rejection = rejection(&policies);
     assert_eq!((rejection.name.as_str(), rejection.step), ("ztiers", "active"));
     assert!(policies.current().is_some());
+}
+
+#[test]
+fn a_plugin_that_no_manifest_names_is_looked_at_and_listed() {
+    let folder = Folder::small();
+    folder.write("waits.wasm", shipped("threshold-alerts.wasm"));
+    folder.write("broken.wasm", b"<html>");
+    let policies = folder.open();
+    let spare = policies.status().spare;
+    let files: Vec<_> = spare.iter().map(|plugin| plugin.file.as_str()).collect();
+    assert_eq!(files, ["broken.wasm", "waits.wasm"]);
+    assert!(spare[0].problem.as_ref().unwrap().contains("is not a WebAssembly component"));
+    assert_eq!(spare[1].kind, Some(Kind::Alert));
+    assert_eq!(spare[1].api_version.as_deref(), Some("0.1.0"));
+    folder.remove("waits.wasm");
+    policies.reload();
+    assert_eq!(policies.status().spare.len(), 1);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_engine::Policies;
 
-use crate::support::{Folder, active, call, guest, info, judge, snapshot};
+use crate::support::{Folder, active, call, eventually, guest, info, judge, snapshot};
 
 /// Harmless policies and a hostile one.
 fn hostile(manifest: &str) -> (Folder, Arc<Policies>) {
@@ -41,6 +41,33 @@ fn a_reason_that_is_no_text_is_a_bad_output() {
 }
 
 #[test]
+fn a_number_that_is_none_is_a_bad_output() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "number", "bad_output");
+}
+
+#[test]
+fn a_result_of_megabytes_is_a_bad_output() {
+    let (_folder, policies) = hostile("");
+    check(&policies, "big", "bad_output");
+}
+
+#[test]
+fn what_a_policy_took_is_counted_under_its_name_and_revision() {
+    let (_folder, policies) = hostile("");
+    judge(&policies, "good");
+    judge(&policies, "loops");
+    let metrics = policies.policy_metrics();
+    let of = |name: &str| metrics.iter().find(|metrics| metrics.policy == name).unwrap();
+    let (bad, good) = (of("hostile"), of("grants"));
+    assert_eq!((bad.calls, good.calls), (2, 2));
+    assert!(bad.fuel >= 10_000_000 && good.fuel < 1_000_000, "{} {}", bad.fuel, good.fuel);
+    assert!(bad.memory_bytes >= 128 << 10 && bad.instances >= 1);
+    assert_eq!(bad.revision, info(&policies, "hostile").revision);
+    assert!(bad.faults.contains(&("out_of_fuel", 1)) && good.faults.iter().all(|(_, n)| *n == 0));
+}
+
+#[test]
 fn an_endless_recursion_is_a_trap() {
     let (_folder, policies) = hostile("");
     check(&policies, "endless", "trap");
@@ -71,7 +98,7 @@ fn more_requests_than_instances_can_wait_at_once() {
     let (_folder, policies) = hostile("");
     let set = active(&policies);
     let snapshot = snapshot(set.plans(), None);
-    let mut judges: Vec<_> = (0..1_000).map(|_| set.judge()).collect();
+    let mut judges: Vec<_> = (0..1_000).map(|_| set.judge(&call("good", "m", &[]))).collect();
     for judge in &mut judges {
         let opinion = judge.evaluate(&call("good", "m", &[]), &snapshot, None);
         assert_eq!(opinion.refusal, None);
@@ -95,4 +122,18 @@ fn a_fault_never_poisons_the_pool() {
     });
     let info = info(&policies, "hostile");
     assert_eq!((info.calls, info.faults), (1_600, 800));
+}
+
+#[test]
+fn who_uses_up_an_instance_leaves_another_for_the_next() {
+    let (_folder, policies) = hostile("");
+    let instances = || {
+        let metrics = policies.policy_metrics();
+        metrics.into_iter().find(|metrics| metrics.policy == "hostile").unwrap().instances
+    };
+    let before = instances();
+    for _ in 0..50 {
+        assert!(judge(&policies, "traps").refusal.is_some());
+    }
+    eventually("what was used up is there again", || instances() >= before);
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use tollgate_engine::Payer;
+
 use crate::support::{Folder, NOW, UNPRICED, active, call, guest, info, judge, rejection};
 
 const USED: [(&str, u64); 2] = [("input_tokens", 1_000_000), ("output_tokens", 0)];
 
 fn cost(set: &tollgate_engine::PolicySet) -> String {
     let call = call("gemini", "gemini-2.5-flash", &USED);
-    set.price(&call, NOW).unwrap().unwrap().cost.to_string()
+    set.price(&call, NOW, &Payer::default()).unwrap().unwrap().cost.to_string()
 }
 
 #[test]

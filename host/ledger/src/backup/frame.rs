@@ -9,6 +9,7 @@ pub const FORMAT: u32 = 1;
 pub const HEAD: u8 = b'H';
 pub const BLOCK: u8 = b'B';
 pub const REFUSALS: u8 = b'R';
+pub const SHELVED: u8 = b'S';
 pub const END: u8 = b'E';
 
 /// No content is longer. A block is 8 KiB, or a single unit, which came in a request of 1 MiB.

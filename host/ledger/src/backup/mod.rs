@@ -22,6 +22,7 @@
 //! | `H` head | the number of blocks (u64), the version of tollgate that made it (text) | first, once |
 //! | `B` block | its number (u64), and the block as [`crate::store::Store::block`] gives it | in order, without a gap |
 //! | `R` refusals | a block's number among those of refusals (u64), and the block as [`crate::store::Store::refusals_block`] gives it | after the blocks, in order |
+//! | `S` shelved | the number of frames that the same name still has (u32), the length of the name (u32), the name, and a piece of what [`crate::store::Store::shelved`] gives for it, 1 MiB but for the last | after the refusals, in the order of the names |
 //! | `E` end | the number of frames before it (u64), the number of events (u64), the SHA-256 of all bytes before it | last, once |
 //!
 //! After the end there is nothing. A CRC tells where a backup is damaged, the end that it is

@@ -5,7 +5,9 @@ use std::io::{self, BufReader, Read};
 use sha2::{Digest, Sha256};
 
 use super::broken::{Broken, Place};
-use super::frame::{BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, REFUSALS, checksum};
+use super::frame::{
+    BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, REFUSALS, SHELVED, checksum,
+};
 
 /// As much as is read in one go.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -36,8 +38,20 @@ pub struct Head {
 /// Something that the ledger is made of.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Record<'a> {
-    Block { number: u64, block: &'a [u8] },
-    Refusals { number: u64, block: &'a [u8] },
+    Block {
+        number: u64,
+        block: &'a [u8],
+    },
+    Refusals {
+        number: u64,
+        block: &'a [u8],
+    },
+    /// A piece of what was kept under a name; so many more of the same follow.
+    Shelved {
+        name: &'a str,
+        piece: &'a [u8],
+        left: u32,
+    },
 }
 
 /// What a whole backup holds.
@@ -104,6 +118,11 @@ impl<R: Read> Reader<R> {
                 let short = || damaged(place, "the block of refusals is too short");
                 let (number, block) = number(&self.content).ok_or_else(short)?;
                 Ok(Some(Record::Refusals { number, block }))
+            }
+            SHELVED => {
+                let short = || damaged(place, "what is shelved is too short, or has no name");
+                let (left, name, piece) = shelved(&self.content).ok_or_else(short)?;
+                Ok(Some(Record::Shelved { name, piece, left }))
             }
             END => {
                 self.summary = Some(self.end(place, before)?);
@@ -204,6 +223,15 @@ fn whole(read: io::Result<()>) -> Result<Option<()>, Broken> {
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u64::from_le_bytes(*number), rest))
+}
+
+/// How many frames follow under the same name, the name, and the piece.
+fn shelved(content: &[u8]) -> Option<(u32, &str, &[u8])> {
+    let (left, rest) = content.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (name, piece) = rest.split_at_checked(length)?;
+    Some((u32::from_le_bytes(*left), str::from_utf8(name).ok()?, piece))
 }
 
 fn damaged(place: Place, what: impl Into<String>) -> Broken {

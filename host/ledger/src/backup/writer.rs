@@ -3,8 +3,13 @@
 use sha2::{Digest, Sha256};
 
 use super::PROGRAM;
-use super::frame::{BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, REFUSALS, checksum};
+use super::frame::{
+    BLOCK, CONTENT_BYTES_MAX, END, FORMAT, HEAD, MAGIC, REFUSALS, SHELVED, checksum,
+};
 use crate::store::StoreError;
+
+/// What is shelved is cut into pieces of this size.
+const PIECE_BYTES: usize = 1024 * 1024;
 
 /// A backup that has begun and not ended.
 pub struct Writer {
@@ -39,6 +44,26 @@ impl Writer {
         out: &mut Vec<u8>,
     ) -> Result<(), StoreError> {
         self.frame(REFUSALS, &[&number.to_le_bytes(), block], out)
+    }
+
+    pub fn shelved(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let too_large = |_| StoreError(format!("`{name}` is too large for a backup"));
+        let mut pieces: Vec<_> = bytes.chunks(PIECE_BYTES).collect();
+        if pieces.is_empty() {
+            pieces.push(&[]);
+        }
+        let name_length = u32::try_from(name.len()).map_err(too_large)?;
+        for (piece, left) in pieces.iter().zip((0..pieces.len()).rev()) {
+            let left = u32::try_from(left).map_err(too_large)?;
+            let parts = [&left.to_le_bytes(), &name_length.to_le_bytes()[..], name.as_bytes()];
+            self.frame(SHELVED, &[parts[0], parts[1], parts[2], piece], out)?;
+        }
+        Ok(())
     }
 
     /// Ends a backup of so many events.

@@ -40,7 +40,7 @@ impl<S: Store> Ledger<S> {
         let mut closing = Vec::new();
         for (_, subject) in &due {
             let id = subject.root();
-            let shared = self.root(&id)?;
+            let shared = self.root(&id, now)?;
             let mut root = shared.lock();
             if self.is_stale(&id, &root, &shared) {
                 return Ok(());

@@ -9,15 +9,15 @@ mod log;
 mod months;
 mod once;
 mod record;
+mod roots;
 mod subscribe;
 mod usage;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tollgate_domain::{PlanBook, RootId, SubjectPath, Timestamp};
 
 pub use ask::{Ask, Reserved};
@@ -28,6 +28,7 @@ pub use record::Recorded;
 pub use subscribe::SubscriptionChange;
 pub use usage::{Period, PeriodUsage};
 
+use self::roots::Roots;
 use crate::backup::Backup;
 use crate::committer::{Answer, Committer};
 use crate::event::EventId;
@@ -46,11 +47,6 @@ pub const REFUSALS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 /// A root that nobody touched for this long leaves memory.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 
-/// Where there are more roots than this, those leave that nobody touched for so long: a kilobyte
-/// or two each, and some microseconds to load again.
-const ROOTS_MAX: usize = 100_000;
-const IDLE_WHERE_MANY: Duration = Duration::from_secs(5);
-
 /// The accounts, reservations and events of all subjects.
 ///
 /// Operations take the clock's time and the plans in force; closures given to them may be
@@ -58,12 +54,27 @@ const IDLE_WHERE_MANY: Duration = Duration::from_secs(5);
 pub struct Ledger<S> {
     store: Arc<S>,
     committer: Committer,
-    roots: RwLock<HashMap<RootId, Arc<Mutex<Root>>>>,
+    roots: Roots,
     /// Idempotency keys of requests under way, whatever root they are about.
     keys: Arc<Claims>,
     /// The latest instant that anything was decided at, in microseconds.
     latest: AtomicI64,
     refusals_kept: Duration,
+}
+
+/// Counts since the start, and how large things are now.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers {
+    /// Batches that were written and synced.
+    pub commits: u64,
+    /// Units in them, those that conflicted included.
+    pub units: u64,
+    /// Of all batches together.
+    pub commit_time: Duration,
+    /// In memory.
+    pub roots: u64,
+    /// In the journal.
+    pub blocks: u64,
 }
 
 /// Why the ledger did not do what it was asked.
@@ -128,7 +139,7 @@ impl<S: Store> Ledger<S> {
     pub fn open(store: Arc<S>) -> std::io::Result<Self> {
         Ok(Self {
             committer: Committer::start(store.clone())?,
-            roots: RwLock::default(),
+            roots: Roots::default(),
             keys: Arc::default(),
             latest: AtomicI64::new(store.last_instant().micros()),
             store,
@@ -158,6 +169,24 @@ impl<S: Store> Ledger<S> {
         Backup::new(self.store.clone())
     }
 
+    /// What there is to measure.
+    pub fn numbers(&self) -> Numbers {
+        let counts = self.committer.counts();
+        let blocks = self.store.blocks();
+        Numbers {
+            commits: counts.commits.load(Ordering::Relaxed),
+            units: counts.units.load(Ordering::Relaxed),
+            commit_time: Duration::from_micros(counts.micros.load(Ordering::Relaxed)),
+            roots: self.roots.loaded() as u64,
+            blocks: blocks.end - blocks.start,
+        }
+    }
+
+    /// The store beneath: what others keep in it lies on its shelf.
+    pub fn store(&self) -> &Arc<S> {
+        &self.store
+    }
+
     /// Work by the clock, to be called every second or so. Without plans, as before any are
     /// known, no billing period is closed. Blocks.
     pub fn tick(&self, plans: Option<&PlanBook>, clock: Timestamp) -> Result<(), LedgerError> {
@@ -165,7 +194,7 @@ impl<S: Store> Ledger<S> {
         if let Some(plans) = plans {
             self.close_periods(plans, now)?;
         }
-        self.forget_idle(now);
+        self.roots.forget_idle(now, now.minus(IDLE));
         Ok(self.store.maintain(&self.forgettable(now))?)
     }
 
@@ -212,7 +241,7 @@ impl<S: Store> Ledger<S> {
         clock: Timestamp,
         decide: &mut impl FnMut(Locked<'_>) -> Result<Step<T>, LedgerError>,
     ) -> Result<Step<T>, LedgerError> {
-        let shared = self.root(id)?;
+        let shared = self.root(id, clock)?;
         let mut root = shared.lock();
         if self.is_stale(id, &root, &shared) {
             return Ok(Step::Wait);
@@ -233,56 +262,18 @@ impl<S: Store> Ledger<S> {
     /// Whether a root must be loaded anew, which it will be then.
     fn is_stale(&self, id: &RootId, root: &Root, shared: &Arc<Mutex<Root>>) -> bool {
         if root.is_stale() {
-            // Only this one: somebody may have loaded the root anew already.
-            let mut roots = self.roots.write();
-            if roots.get(id).is_some_and(|current| Arc::ptr_eq(current, shared)) {
-                roots.remove(id);
-            }
+            self.roots.forget(id, shared);
         }
         root.is_stale()
     }
 
-    fn root(&self, id: &RootId) -> Result<Arc<Mutex<Root>>, StoreError> {
-        if let Some(root) = self.roots.read().get(id) {
-            return Ok(root.clone());
-        }
-        // Loaded under the map's lock: two copies of a root would grant the same unit twice.
-        let mut roots = self.roots.write();
-        if let Some(root) = roots.get(id) {
-            return Ok(root.clone());
-        }
-        let root = Arc::new(Mutex::new(Root::load(&*self.store, id)?));
-        roots.insert(id.clone(), root.clone());
-        Ok(root)
+    fn root(&self, id: &RootId, clock: Timestamp) -> Result<Arc<Mutex<Root>>, StoreError> {
+        self.roots.get(id, clock, || Root::load(&*self.store, id))
     }
 
     fn now(&self, clock: Timestamp) -> Timestamp {
         let latest = self.latest.fetch_max(clock.micros(), Ordering::Relaxed);
         Timestamp::from_micros(latest.max(clock.micros()))
-    }
-
-    /// Lets roots leave memory that nobody asks for. They are looked for while others go on.
-    fn forget_idle(&self, now: Timestamp) {
-        let is_idle = |root: &Arc<Mutex<Root>>, since| {
-            // One that somebody else has, or has locked, is not idle.
-            Arc::strong_count(root) == 1 && root.try_lock().is_some_and(|root| root.is_idle(since))
-        };
-        let (since, idle) = {
-            let roots = self.roots.read();
-            let idle = if roots.len() > ROOTS_MAX { IDLE_WHERE_MANY } else { IDLE };
-            let since = now.minus(idle);
-            let idle = roots.iter().filter(|(_, root)| is_idle(root, since));
-            (since, idle.map(|(id, _)| id.clone()).collect::<Vec<_>>())
-        };
-        let mut roots = self.roots.write();
-        for id in idle {
-            if roots.get(&id).is_some_and(|root| is_idle(root, since)) {
-                roots.remove(&id);
-            }
-        }
-        if roots.capacity() / 8 > roots.len() {
-            roots.shrink_to_fit();
-        }
     }
 
     fn forgettable(&self, now: Timestamp) -> Forget {

@@ -6,6 +6,7 @@ use tollgate_domain::{
 };
 
 use super::{Ledger, LedgerError, Step};
+use crate::account::Account;
 use crate::store::Store;
 
 /// What to change of a subscription; what is `None` stays as it is.
@@ -36,6 +37,14 @@ impl<S: Store> Ledger<S> {
             Ok(Step::Queued(subscription, answer))
         });
         Ok(subscribed.await?.0)
+    }
+
+    /// Whether anybody has this plan by choice. Looks through all accounts, and may block.
+    pub fn is_subscribed(&self, plan: &PlanId) -> Result<bool, LedgerError> {
+        let has = |_: &SubjectId, account: &Account| {
+            account.subscription.as_ref().is_some_and(|own| own.plan == *plan)
+        };
+        Ok(self.store.any_account(&has)?)
     }
 
     /// The subscription in force for a level: its own, that of the nearest level above, or what

@@ -94,12 +94,13 @@ impl Root {
         self.stale
     }
 
-    /// Whether nobody would miss it: nothing is under way, held, or was touched lately.
-    pub fn is_idle(&self, since: Timestamp) -> bool {
-        self.holds.is_empty()
+    /// Whether nobody would miss it: nothing is under way, or held and not expired by now; and if
+    /// that is asked, nothing was touched since.
+    pub fn is_idle(&self, now: Timestamp, since: Option<Timestamp>) -> bool {
+        self.expiries.last().is_none_or(|(at, _)| *at <= now)
             && self.claims.is_empty()
             && self.levels.values().all(|level| level.under_way == 0)
-            && self.touched_at.is_none_or(|at| at < since)
+            && since.is_none_or(|since| self.touched_at.is_none_or(|at| at < since))
     }
 
     /// Brings the levels of `path` to `now`: loads what is missing, lets holds expire, and closes

@@ -34,6 +34,7 @@ struct State {
     refusals: Vec<(RefusalId, Arc<Refusal>)>,
     refused: usize,
     refusal_counts: HashMap<SubjectId, BTreeMap<PeriodId, RefusalCounts>>,
+    shelf: BTreeMap<String, Vec<u8>>,
 }
 
 impl State {
@@ -90,6 +91,14 @@ impl Store for MemoryStore {
 
     fn account(&self, subject: &SubjectId) -> Result<Option<(Version, Arc<Account>)>, StoreError> {
         Ok(self.0.lock().accounts.get(subject).cloned())
+    }
+
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError> {
+        let state = self.0.lock();
+        Ok(state.accounts.iter().any(|(subject, (_, account))| wanted(subject, account)))
     }
 
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
@@ -277,6 +286,20 @@ impl Store for MemoryStore {
             (mark.once.key == *key && *at >= since).then_some(Marked { mark, at: *at, unit })
         });
         Ok(marked.collect())
+    }
+
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.lock().shelf.entry(name.to_owned()).or_insert_with(|| bytes.to_vec());
+        Ok(())
+    }
+
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.lock().shelf.get(name).cloned())
+    }
+
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.0.lock();
+        Ok(state.shelf.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
     fn last_instant(&self) -> Timestamp {

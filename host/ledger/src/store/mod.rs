@@ -266,6 +266,12 @@ pub trait Store: Send + Sync + 'static {
     /// An account and how often it was touched; `None` if never.
     fn account(&self, subject: &SubjectId) -> Result<Option<(Version, Arc<Account>)>, StoreError>;
 
+    /// Whether any account is as `wanted` says. Looks through all of them: for what operators ask.
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError>;
+
     /// What was used on a level in a span, which begins and ends on quarters of an hour (UTC).
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError>;
 
@@ -348,6 +354,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// The units of requests under a key, those decided at `since` or later.
     fn marked(&self, key: &Fingerprint, since: Timestamp) -> Result<Vec<Marked>, StoreError>;
+
+    /// Keeps bytes under a name, for whoever works with the ledger, and returns once they are on
+    /// disk: all of them or nothing. What is kept stays for ever, and the first under a name is
+    /// the one that stays. May block, and nothing that is committed waits for it long.
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// What is kept under a name.
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The names under which something is kept that begin so, in their order.
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
     /// The latest instant at which anything committed was decided.
     fn last_instant(&self) -> Timestamp;

@@ -126,6 +126,9 @@ async fn what_is_restored_equals_what_was_backed_up() {
     let (folder, now) = (tempfile::tempdir().unwrap(), noon());
     let (store, ledger) = open(folder.path());
     let holds = history(&ledger).await;
+    let large = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect::<Vec<_>>();
+    store.shelve("a/large", &large).unwrap();
+    store.shelve("b/empty", b"").unwrap();
     let backup = bytes(ledger.backup().unwrap());
     let data = folder.path().join("restored");
     let restored = restore(&backup[..], &data, |_, _, _| {}).unwrap();
@@ -136,6 +139,9 @@ async fn what_is_restored_equals_what_was_backed_up() {
     assert_eq!(answers(&again, &holds), answers(&store, &holds));
     assert_eq!(bytes(ledger.backup().unwrap()), backup, "and backs up to the same bytes");
     assert_eq!(again.verify(&forgettable(now), |_, _| {}).differences, []);
+    assert_eq!(again.shelf("").unwrap(), ["a/large", "b/empty"]);
+    assert!(again.shelved("a/large").unwrap().unwrap() == large);
+    assert_eq!(again.shelved("b/empty").unwrap().unwrap(), b"");
 }
 
 /// A restore adds up a bounded number of blocks at a time; the later ones go on from rows.

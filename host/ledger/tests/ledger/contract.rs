@@ -283,6 +283,19 @@ on_every_store! {
         assert_eq!(usage.quotas[0].used, 5.into());
     }
 
+    async fn what_is_shelved_stays_as_it_was_first(store: Arc<impl Store>) {
+        assert_eq!(store.shelved("b").unwrap(), None);
+        for (name, bytes) in [("b", &b"one"[..]), ("ba", &[7; 20_000]), ("a", b""), ("b", b"two")] {
+            store.shelve(name, bytes).unwrap();
+        }
+        assert_eq!(store.shelved("b").unwrap().unwrap(), b"one");
+        assert_eq!(store.shelved("ba").unwrap().unwrap(), [7; 20_000]);
+        assert_eq!(store.shelved("a").unwrap().unwrap(), b"");
+        assert_eq!(store.shelf("b").unwrap(), ["b", "ba"]);
+        assert_eq!(store.shelf("").unwrap(), ["a", "b", "ba"]);
+        assert_eq!(store.shelf("c").unwrap(), [] as [&str; 0]);
+    }
+
     async fn two_ledgers_on_one_store_never_share_the_last_unit(store: Arc<impl Store>) {
         let plans = Arc::new(book(vec![plan("free", vec![
             quota("calls", "calls", Window::Month, "25"),

@@ -9,6 +9,7 @@
 //! - `exactness`: no two callers share the last unit
 //! - `logs`: events one by one, the newest first
 //! - `model`: random histories, audited by a naive model
+//! - `months`: a past month costs one row to read
 //! - `names`: callers' names of events, however many
 //! - `recovery`: what is acknowledged survives a restart
 //! - `reservations`: where they lie on the disk, however many
@@ -30,6 +31,7 @@ mod damage;
 mod exactness;
 mod logs;
 mod model;
+mod months;
 mod names;
 mod recovery;
 mod refusals;

@@ -99,7 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (any::<usize>(), 0..SLIDING_SECONDS.len(), any::<bool>())
             .prop_map(|(which, window, left)| Step::PassTo { which, window, left }),
         2 => path.prop_map(|path| Step::Look { path }),
-        1 => Just(Step::Condense),
+        3 => Just(Step::Condense),
         1 => Just(Step::Restart),
         1 => Just(Step::Restore),
     ]
@@ -332,6 +332,12 @@ impl World {
                 let usage = used(ledger, &model.plans, path, period, model.now).await;
                 let [(expected, _), _] = model.in_window(&subject(path), window);
                 assert_eq!(tokens(&usage), expected, "{path}, {window}");
+            }
+            for (month, expected) in model.months(&subject(path)) {
+                let period = Period::Of(month.clone());
+                let usage = used(ledger, &model.plans, path, period, model.now).await;
+                let calls = usage.table.cells().iter().map(|cell| cell.totals.events).sum::<u64>();
+                assert_eq!((tokens(&usage), calls), expected, "{path}, {month}");
             }
         }
         for path in PATHS {

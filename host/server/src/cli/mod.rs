@@ -6,7 +6,10 @@ mod export;
 mod interrupt;
 mod new_file;
 mod plugin;
+mod policies;
+mod prices;
 mod progress;
+mod rerate;
 mod restore;
 mod serve;
 mod verify;
@@ -15,6 +18,7 @@ use std::panic::PanicHookInfo;
 
 use anyhow::Context;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tollgate_engine::compile_as_child;
 
 use crate::load::{self, LoadArgs};
 use crate::settings::{FileSettings, Place, Settings};
@@ -49,9 +53,22 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Add up all events anew, and name what is stored otherwise
     Verify(Place),
+    /// Show what decides in a running service: its policies, and what was refused
+    Policies(policies::PoliciesArgs),
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// What the service starts for each plugin that it has not compiled before
+    #[command(hide = true)]
+    CompilePlugin,
+    /// Price what was recorded again, and show what changes
+    ///
+    /// Old, new and difference, by provider, model and the plan that the subject has now. Events
+    /// whose caller gave the cost, and those that the new prices do not price, stay as they are.
+    Rerate(rerate::RerateArgs),
+    /// Import, list and compare catalogues of prices
+    #[command(subcommand)]
+    Prices(prices::PricesCommand),
 }
 
 /// Runs the command that the program was started with.
@@ -72,8 +89,20 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Restore(first) => restore::run(settings("restore", &first.place)?.0).await,
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
+        Command::Policies(args) => policies::run(args).await,
         Command::Plugin(command) => plugin::run(command),
+        Command::CompilePlugin => compile_plugin(),
+        Command::Prices(command) => prices::run(command),
+        Command::Rerate(first) => rerate::run(settings("rerate", &first.place)?.0).await,
     }
+}
+
+/// Compiles what stands on the standard input; its parent reads what came of it.
+fn compile_plugin() -> anyhow::Result<()> {
+    compile_as_child(std::io::stdin().lock(), std::io::stdout().lock()).or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(error.exit_code())
+    })
 }
 
 /// Ends the process with a clear word if the panic says that the ledger's data are damaged.

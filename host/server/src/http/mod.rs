@@ -13,6 +13,7 @@ mod idempotency;
 mod json;
 mod lines;
 mod made;
+mod metrics;
 mod money;
 mod observe;
 mod path;
@@ -22,10 +23,12 @@ mod quote;
 mod rate_limit;
 mod receipt;
 mod refusals;
+mod rerate;
 mod reservations;
 mod serve;
 mod stream;
 mod subscription;
+mod traffic;
 mod usage;
 
 use std::sync::Arc;
@@ -41,6 +44,8 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_service::Service as _;
 
 pub use self::export::Selection;
+pub use self::observe::request_id;
+pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
 use problem::Problem;
 
@@ -111,11 +116,17 @@ fn router(service: Arc<Service>) -> Router {
         .route("/v1/refusals", get(refusals::list))
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))
+        .route("/v1/policies/revisions", get(policies::revisions))
+        .route("/v1/policies/rollback", post(policies::roll_back))
+        .route("/v1/policies/{name}/shadow", get(policies::shadow))
+        .route("/v1/policies/{name}/faults", get(policies::faults))
         .route("/v1/export", get(export::export))
         .route("/v1/backup", get(backup::backup))
+        .route("/v1/rerate", post(rerate::rerate))
         .nest("/api/subscription", subscription::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
         .with_state(service)

@@ -9,10 +9,21 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use super::Routes;
+use super::traffic::TRAFFIC;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const ID_BYTES_MAX: usize = 128;
+
+tokio::task_local! {
+    /// The id of the request that this task answers.
+    static CURRENT: HeaderValue;
+}
+
+/// The id of the request on whose behalf this code runs, if it runs for one.
+pub fn request_id() -> Option<String> {
+    CURRENT.try_with(|id| as_text(id).to_owned()).ok()
+}
 
 /// Has a request answered. Success is noted at the level of debugging, so that at a usual level it
 /// costs next to nothing. Neither bodies nor queries are logged.
@@ -24,9 +35,12 @@ pub async fn observe(request: Request, routes: Routes) -> Response {
     // A clone shares the bytes.
     let uri = request.uri().clone();
     let span = tracing::debug_span!("request", id = as_text(&id), %method, path = uri.path());
-    let mut response = routes.answer(request).instrument(span).await;
+    let answer = routes.answer(request).instrument(span);
+    let mut response = CURRENT.scope(id.clone(), answer).await;
     let status = response.status();
-    let latency_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let latency = begun.elapsed();
+    TRAFFIC.note(uri.path(), status, latency);
+    let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
     let (id_text, status_code, path) = (as_text(&id), status.as_u16(), uri.path());
     if status.is_server_error() {
         tracing::warn!(id = id_text, %method, path, status = status_code, latency_us, "failed");

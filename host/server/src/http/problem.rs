@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
+use tollgate_engine::{ConfigProblem, LayError, RollbackError};
 use tollgate_ledger::LedgerError;
 
 use super::json::Json;
@@ -134,10 +135,66 @@ impl From<Error> for Problem {
             Error::UnknownEvent(_) => {
                 (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
             }
+            Error::RefusedPolicy(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "policy-refused", "The policy cannot be used")
+            }
             Error::Ledger(error) => ledger(&error),
+            Error::Lay(LayError::Refused { problems, .. }) if !problems.is_empty() => {
+                return refused_by_a_policy(&problems);
+            }
+            Error::Lay(LayError::Archive(_)) | Error::Archive(_) => STORE_FAILED,
+            Error::Rollback(RollbackError::Archive(_)) => STORE_FAILED,
+            Error::Lay(LayError::Refused { .. }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "refused", "The policies do not take it")
+            }
+            Error::Lay(LayError::UnknownPolicy(_)) | Error::NoPlanner | Error::NoPricer => {
+                (StatusCode::CONFLICT, "no-such-policy", "There is no policy to take it")
+            }
+            Error::Rollback(RollbackError::Unknown(_)) => {
+                (StatusCode::NOT_FOUND, "unknown-revision", "There is no such revision")
+            }
+            Error::Rollback(RollbackError::Unusable { .. }) => {
+                (StatusCode::CONFLICT, "unusable-revision", "The revision cannot be used here")
+            }
+            Error::NoSuchPlan(_) => {
+                (StatusCode::NOT_FOUND, "unknown-plan", "There is no such plan")
+            }
+            Error::NoCandidate(_) => {
+                (StatusCode::NOT_FOUND, "no-candidate", "There is nothing to compare")
+            }
+            Error::PlanInUse(_) => (StatusCode::CONFLICT, "plan-in-use", "The plan is in use"),
+            Error::BrokeDown(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "broke-down", "Something went wrong")
+            }
         };
         Self::new(status, kind, title, detail)
     }
+}
+
+const STORE_FAILED: (StatusCode, &str, &str) =
+    (StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The ledger cannot be written");
+
+/// What a plugin found wrong with an entry of one of its lists, as the caller wrote the entry.
+fn refused_by_a_policy(problems: &[ConfigProblem]) -> Problem {
+    let errors: Vec<_> = problems
+        .iter()
+        .map(|ConfigProblem { pointer, message }| {
+            let pointer = within_entry(pointer).unwrap_or(pointer).to_owned();
+            FieldError { pointer, detail: message.clone() }
+        })
+        .collect();
+    let shown = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail));
+    let detail = shown.collect::<Vec<_>>().join("; ");
+    let title = "The request is invalid";
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-request", title, detail).with("errors", errors)
+}
+
+/// The rest of a pointer that leads into an entry of a list: `/limit` of `/plans/3/limit`.
+fn within_entry(pointer: &str) -> Option<&str> {
+    let (_, rest) = pointer.strip_prefix('/')?.split_once('/')?;
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (index, rest) = rest.split_at(end);
+    index.bytes().all(|digit| digit.is_ascii_digit()).then_some(rest)
 }
 
 fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
@@ -176,9 +233,7 @@ fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
             tracing::error!(%error, "the ledger is damaged");
             (StatusCode::INTERNAL_SERVER_ERROR, "lost-event", "The ledger is damaged")
         }
-        LedgerError::Store(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The ledger cannot be written")
-        }
+        LedgerError::Store(_) => STORE_FAILED,
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn quote(service: App, JsonBody(body): JsonBody) -> Result<Response, P
         metadata: Default::default(),
     };
     let used = used(body.usage, body.response, body.api_flavor)?;
-    let priced = service.quote(PriceQuestion { call, used, at: body.at })?;
+    let priced = service.quote(PriceQuestion { call, used, at: body.at }).await?;
     let charges = &priced.quote.charges;
     let sum = |side| {
         // A part of a sum that fits, fits.

@@ -48,7 +48,7 @@ pub async fn record(
     request: Request,
 ) -> Result<Response, Problem> {
     if content_type(request.headers()).is_some_and(ndjson::is_ndjson) {
-        let tally = ndjson::record(&service, request.into_body()).await?;
+        let tally = ndjson::record(&service.0, request.into_body()).await?;
         return Ok(Json(tally).into_response());
     }
     let JsonBody(body) = JsonBody::from_request(request, &service).await?;

@@ -21,12 +21,12 @@ pub struct Answer {
 impl Service {
     /// Whether the call would fit now.
     pub async fn check(&self, call: Call) -> Result<Answer, Error> {
-        self.answer(self.question(call)?).await
+        self.answer(self.question(call).await?).await
     }
 
     async fn answer(&self, question: Question) -> Result<Answer, Error> {
         let Question { set, call, asked, cost, now } = question;
-        let mut judge = set.judge();
+        let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         let decision = self.ledger.check(&ask, now, judged).await?;
@@ -36,7 +36,7 @@ impl Service {
     /// The same for a caller who perhaps does not know yet which model will answer: what that costs
     /// is not known then, rather than priced by nobody.
     pub async fn enforce(&self, call: Call) -> Result<Answer, Error> {
-        let question = self.question(call)?;
+        let question = self.question(call).await?;
         let cost = match (&question.call.model, question.cost) {
             (None, ExpectedCost::Unpriced) => ExpectedCost::Unknown,
             (_, cost) => cost,
@@ -54,8 +54,8 @@ impl Service {
         if let Some(first) = self.ledger.reserved_before(&turn)? {
             return Ok(first);
         }
-        let Question { set, call, asked, cost, now } = self.question(call)?;
-        let mut judge = set.judge();
+        let Question { set, call, asked, cost, now } = self.question(call).await?;
+        let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         Ok(self.ledger.reserve(&ask, time_to_live, &turn, now, judged).await?)
@@ -67,15 +67,16 @@ impl Service {
 
     /// Gives back what was held, unused.
     pub async fn release(&self, id: ReservationId) -> Result<(), Error> {
-        let set = self.policy_set()?;
+        let set = self.policy_set_for(&self.reservation(id)?.call.subject)?;
         Ok(self.ledger.release(id, set.plans(), self.now()).await?)
     }
 
     /// Fills in what the caller left unstated.
-    fn question(&self, mut call: Call) -> Result<Question, Error> {
-        let set = self.policy_set()?;
+    async fn question(&self, mut call: Call) -> Result<Question, Error> {
+        let set = self.policy_set_for(&call.subject)?;
         let now = self.now();
-        let estimate = set.estimate(&call, now)?;
+        let payer = self.payer(&set, &call.subject).await?;
+        let estimate = set.estimate(&call, now, &payer)?;
         let stated = std::mem::replace(&mut call.usage, estimate.usage);
         let asked = (stated != call.usage).then_some(stated);
         Ok(Question { set, call, asked, cost: estimate.cost, now })

@@ -16,7 +16,7 @@ pub struct Billed {
 impl Service {
     /// The closed billing periods of a level, the newest first.
     pub async fn billing_history(&self, subject: SubjectId) -> Result<Vec<Billed>, Error> {
-        let (set, now) = (self.policy_set()?, self.now());
+        let (set, now) = (self.policy_set_for(&subject)?, self.now());
         let history = self.ledger.billing_history(&subject, set.plans(), now).await?;
         let billed = history.into_iter().rev().map(|entry| {
             let invoice = entry.invoice().ok_or(LedgerError::Overflow(Overflow))?;

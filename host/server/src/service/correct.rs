@@ -1,7 +1,7 @@
 //! After something was recorded that was not so.
 
 use tollgate_domain::{Call, Charge, EventKey, QuantityName, SubjectPath, Usage, UsageError, Usd};
-use tollgate_engine::PolicySet;
+use tollgate_engine::{Payer, PolicySet};
 use tollgate_ledger::{Amendment, Corrected, Event, Fingerprint, LedgerError, Turn, Use};
 
 use super::{Error, Service};
@@ -34,7 +34,7 @@ impl Service {
         if let Some(first) = self.ledger.corrected_in(&ask.turn)? {
             return Ok(first);
         }
-        let (set, now) = (self.policy_set()?, self.now());
+        let (set, now) = (self.policy_set_for(&ask.subject)?, self.now());
         loop {
             if let Some(first) =
                 self.ledger.corrected_before(&ask.subject, &ask.key, &ask.fingerprint)?
@@ -45,8 +45,9 @@ impl Service {
             let id = found.ok_or_else(|| Error::UnknownEvent(ask.subject.clone()))?.id;
             let counted = self.ledger.counted(id)?;
             let usage = ask.used.usage(&counted.used.usage)?;
-            let Priced { cost, charges, given } =
-                price(&set, &counted.event, &counted.used, &usage, ask.cost)?;
+            let payer = self.payer(&set, &ask.subject).await?;
+            let Repriced { cost, charges, given } =
+                reprice(&set, &counted.event, &counted.used, &usage, ask.cost, &payer)?;
             let amendment = Amendment {
                 key: ask.key.clone(),
                 fingerprint: ask.fingerprint,
@@ -93,24 +94,26 @@ impl Amended {
     }
 }
 
-struct Priced {
-    cost: Option<Usd>,
-    charges: Vec<Charge>,
-    given: bool,
+/// What an event costs now, and whether its caller said so.
+pub(super) struct Repriced {
+    pub cost: Option<Usd>,
+    pub charges: Vec<Charge>,
+    pub given: bool,
 }
 
 /// What the event costs with another usage. A cost that its caller gave stays until the caller
 /// gives another: no price list knows what was agreed.
-fn price(
+pub(super) fn reprice(
     set: &PolicySet,
     event: &Event,
     counted: &Use,
     usage: &Usage,
     cost: Option<Usd>,
-) -> Result<Priced, Error> {
+    payer: &Payer,
+) -> Result<Repriced, Error> {
     let report = &event.report;
     if cost.is_some() || report.cost_given {
-        return Ok(Priced { cost: cost.or(counted.cost), charges: vec![], given: true });
+        return Ok(Repriced { cost: cost.or(counted.cost), charges: vec![], given: true });
     }
     let call = Call {
         subject: report.subject.clone(),
@@ -124,7 +127,7 @@ fn price(
         region: report.region.clone(),
         metadata: report.metadata.clone(),
     };
-    let quote = set.price(&call, report.occurred_at)?;
+    let quote = set.price(&call, report.occurred_at, payer)?;
     let (cost, charges) = quote.map(|quote| (quote.cost, quote.charges)).unzip();
-    Ok(Priced { cost, charges: charges.unwrap_or_default(), given: false })
+    Ok(Repriced { cost, charges: charges.unwrap_or_default(), given: false })
 }

@@ -1,7 +1,7 @@
 //! Why a use case gave no answer.
 
 use tollgate_domain::{PlanId, ProviderId, SubjectId, UsageError};
-use tollgate_engine::Rejected;
+use tollgate_engine::{ArchiveError, LayError, Rejected, RollbackError};
 use tollgate_ledger::LedgerError;
 
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +25,28 @@ pub enum Error {
     NoPlan(SubjectId),
     #[error("{0} has no such event")]
     UnknownEvent(SubjectId),
+    #[error("the policy cannot be used: {0}")]
+    RefusedPolicy(String),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Lay(LayError),
+    #[error("there is no plan `{0}`")]
+    NoSuchPlan(PlanId),
+    #[error("somebody has the plan `{0}`, or would have it without another")]
+    PlanInUse(PlanId),
+    #[error("no candidate runs beside a policy `{0}`")]
+    NoCandidate(String),
+    #[error("no active policy sells plans")]
+    NoPlanner,
+    #[error("no active policy has prices")]
+    NoPricer,
+    #[error("the work broke down: {0}")]
+    BrokeDown(String),
 }
 
 impl From<Rejected> for Error {

@@ -9,13 +9,17 @@ mod ask;
 mod billing;
 mod correct;
 mod dashboard;
+mod documents;
 mod error;
 mod logs;
+mod payer;
+mod policies;
 mod price;
 mod projections;
 mod rate;
 mod record;
 mod refusals;
+mod rerate;
 mod settle;
 mod statistics;
 mod subscription;
@@ -23,21 +27,23 @@ mod usage;
 
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-use tollgate_domain::Timestamp;
-use tollgate_engine::{Policies, PolicySet, PolicyStatus};
+use tollgate_domain::{SubjectPath, Timestamp};
+use tollgate_engine::{Policies, PolicySet};
 use tollgate_ledger::{Once, Turn};
 
 pub use ask::Answer;
 pub use billing::Billed;
 pub use correct::{Amended, CorrectionAsk};
 pub use dashboard::Dashboard;
+pub use documents::NewPrice;
 pub use error::Error;
+pub use policies::Measured;
 pub use price::PriceQuestion;
 pub use projections::{ProjectedLimit, Projections};
 pub use rate::{Made, Used};
-pub use record::UseReport;
+pub use record::{RatedUse, UseReport};
 pub use refusals::Refusals;
+pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;
 pub use statistics::Statistics;
 pub use subscription::Subscribed;
@@ -66,20 +72,6 @@ impl Service {
         self.policy_set().map(drop)
     }
 
-    pub fn policy_status(&self) -> PolicyStatus {
-        self.policies.status()
-    }
-
-    /// Looks at the policies' folder now. Answers once what is there is active or refused.
-    pub async fn reload(&self) -> PolicyStatus {
-        let policies = self.policies.clone();
-        // Compiling takes its time. However it ends, the status says what is active.
-        if let Err(error) = spawn_blocking(move || policies.reload()).await {
-            tracing::error!(%error, "the reload broke down");
-        }
-        self.policies.status()
-    }
-
     /// Takes the turn of a request under an idempotency key.
     pub fn turn(&self, once: Once) -> Result<Turn, Error> {
         Ok(self.ledger.turn(once, self.now())?)
@@ -88,6 +80,11 @@ impl Service {
     /// A backup of everything so far. May block, as reading it may.
     pub fn backup(&self) -> Result<Backup, Error> {
         Ok(self.ledger.backup()?)
+    }
+
+    /// The set that decides for a subject.
+    fn policy_set_for(&self, subject: &SubjectPath) -> Result<Arc<PolicySet>, Error> {
+        Ok(self.policy_set()?.for_subject(subject))
     }
 
     fn policy_set(&self) -> Result<Arc<PolicySet>, Error> {

@@ -24,13 +24,14 @@ pub struct Priced {
 }
 
 impl Service {
-    pub fn quote(&self, question: PriceQuestion) -> Result<Priced, Error> {
+    pub async fn quote(&self, question: PriceQuestion) -> Result<Priced, Error> {
         let set = self.policy_set()?;
         let PriceQuestion { mut call, used, at } = question;
-        let (usage, model) = found(&set, &call.provider, &used)?;
+        let (usage, model) = found(&set, &call.provider, &used, None)?;
         call.usage = usage;
         call.model = call.model.or(model);
-        let quote = set.price(&call, at.unwrap_or_else(|| self.now()))?;
+        let payer = self.payer(&set, &call.subject).await?;
+        let quote = set.price(&call, at.unwrap_or_else(|| self.now()), &payer)?;
         match quote {
             Some(quote) => Ok(Priced { usage: call.usage, quote, catalog: self.catalog() }),
             None => Err(Error::Unpriced(match call.model {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tollgate_domain::{Call, Charge, ModelId, ProviderId, Timestamp, Usage, Usd};
-use tollgate_engine::PolicySet;
+use tollgate_domain::{Call, Charge, ModelId, ProviderId, SubjectPath, Timestamp, Usage, Usd};
+use tollgate_engine::{Payer, PolicySet};
 use tollgate_ledger::{Fingerprint, Report};
 
 use super::Error;
@@ -46,6 +46,7 @@ pub(super) struct Rated {
 /// Finds the usage, and prices it at `at`.
 pub(super) fn rate(
     set: &PolicySet,
+    payer: &Payer,
     mut call: Call,
     made: &Made,
     at: Timestamp,
@@ -54,13 +55,13 @@ pub(super) fn rate(
     if at > now.plus(AHEAD_MAX) {
         return Err(Error::TooFarAhead);
     }
-    let (usage, model) = found(set, &call.provider, &made.used)?;
+    let (usage, model) = found(set, &call.provider, &made.used, Some(&call.subject))?;
     call.usage = usage;
     call.model = call.model.or(model);
     if made.cost.is_some() {
         return Ok(Rated { call, cost: made.cost, charges: vec![] });
     }
-    let quote = set.price(&call, at)?;
+    let quote = set.price(&call, at, payer)?;
     let (cost, charges) = quote.map(|quote| (quote.cost, quote.charges)).unzip();
     Ok(Rated { call, cost, charges: charges.unwrap_or_default() })
 }
@@ -70,10 +71,11 @@ pub(super) fn found(
     set: &PolicySet,
     provider: &ProviderId,
     used: &Used,
+    subject: Option<&SubjectPath>,
 ) -> Result<(Usage, Option<ModelId>), Error> {
     match used {
         Used::Stated(usage) => Ok((usage.clone(), None)),
-        Used::Response { flavor, body } => match set.extract(provider, flavor, body)? {
+        Used::Response { flavor, body } => match set.extract(provider, flavor, body, subject)? {
             Some(extraction) => Ok((extraction.usage, extraction.model)),
             None => {
                 Err(Error::UnknownFlavor { provider: provider.clone(), flavor: flavor.clone() })

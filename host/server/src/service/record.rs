@@ -1,6 +1,9 @@
 //! After a call that was not reserved.
 
+use std::sync::Arc;
+
 use tollgate_domain::{Call, EventKey, Span, SubjectPath, Timestamp};
+use tollgate_engine::PolicySet;
 use tollgate_ledger::{Recorded, Report, Turn};
 
 use super::rate::{Made, rate, report};
@@ -21,18 +24,39 @@ pub struct UseReport {
     pub turn: Turn,
 }
 
+/// A use with its price, to be recorded.
+pub struct RatedUse {
+    report: Report,
+    turn: Turn,
+    /// The policies that priced it, which also decide what it alerts of.
+    set: Arc<PolicySet>,
+    now: Timestamp,
+}
+
 impl Service {
     /// Records one use.
     pub async fn record(&self, used: UseReport) -> Result<Recorded, Error> {
-        let UseReport { key, call, method, made, occurred_at, turn } = used;
-        if let Some(first) = self.ledger.recorded_before(&turn)? {
+        if let Some(first) = self.ledger.recorded_before(&used.turn)? {
             return Ok(first);
         }
-        let (set, now) = (self.policy_set()?, self.now());
+        let rated = self.rate_use(used).await?;
+        self.record_rated(rated).await
+    }
+
+    /// Prices a use, and changes nothing: uses may be priced on many threads at once.
+    pub async fn rate_use(&self, used: UseReport) -> Result<RatedUse, Error> {
+        let UseReport { key, call, method, made, occurred_at, turn } = used;
+        let (set, now) = (self.policy_set_for(&call.subject)?, self.now());
         let occurred_at = occurred_at.unwrap_or(now);
-        let rated = rate(&set, call, &made, occurred_at, now)?;
+        let payer = self.payer(&set, &call.subject).await?;
+        let rated = rate(&set, &payer, call, &made, occurred_at, now)?;
         let report = report(rated, made, occurred_at, set.revision());
-        let report = Report { key, method, ..report };
+        Ok(RatedUse { report: Report { key, method, ..report }, turn, set, now })
+    }
+
+    /// Records a use that was priced a moment ago.
+    pub async fn record_rated(&self, rated: RatedUse) -> Result<Recorded, Error> {
+        let RatedUse { report, turn, set, now } = rated;
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
         Ok(self.ledger.record(&report, &turn, set.plans(), now, due).await?)

@@ -30,13 +30,15 @@ impl Service {
         }
         let (set, now) = (self.policy_set()?, self.now());
         let reservation = self.reservation(id)?;
+        let set = set.for_subject(&reservation.call.subject);
         let Settlement { made, model, metadata, occurred_at } = settlement;
         let mut call = reservation.call.clone();
         call.model = model.or(call.model);
         call.metadata = metadata.unwrap_or(call.metadata);
         let occurred_at = occurred_at.unwrap_or(reservation.created_at);
+        let payer = self.payer(&set, &call.subject).await?;
         let rated = match reservation.outcome {
-            Outcome::Open => rate(&set, call, &made, occurred_at, now)?,
+            Outcome::Open => rate(&set, &payer, call, &made, occurred_at, now)?,
             // The ledger only compares: its answer does not depend on the policies of today.
             Outcome::Settled { .. } | Outcome::Released => {
                 Rated { call, cost: None, charges: vec![] }

@@ -26,7 +26,7 @@ impl Service {
     }
 
     pub async fn subscription(&self, subject: SubjectId) -> Result<Subscribed, Error> {
-        let (set, now) = (self.policy_set()?, self.now());
+        let (set, now) = (self.policy_set_for(&subject)?, self.now());
         match self.ledger.subscription(&subject, set.plans(), now).await? {
             Some(subscription) => {
                 let plan = set.plans().get(&subscription.plan).cloned();
@@ -43,7 +43,7 @@ impl Service {
         subject: SubjectId,
         change: SubscriptionChange,
     ) -> Result<Subscribed, Error> {
-        let (set, now) = (self.policy_set()?, self.now());
+        let (set, now) = (self.policy_set_for(&subject)?, self.now());
         let Some(plan) = set.plans().get(&change.plan).cloned() else {
             return Err(Error::UnknownPlan(change.plan));
         };

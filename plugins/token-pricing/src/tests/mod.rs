@@ -1,8 +1,10 @@
 //! The policy as the host sees it, mostly under the manifest that is shipped.
 
+mod catalogues;
 mod configuring;
 mod extracting;
 mod pricing;
+mod properties;
 
 use serde_json::Value;
 use tollgate_plugin::pricing::Quote;

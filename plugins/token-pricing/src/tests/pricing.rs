@@ -3,6 +3,8 @@
 use serde_json::json;
 use tollgate_plugin::{Call, Decimal, PricingPolicy};
 
+use crate::TokenPricing;
+
 use super::{JULY_2026, bill, call, listed, policy, shipped};
 
 #[track_caller]
@@ -162,33 +164,53 @@ fn a_call_counts_as_one_search_image_or_page_where_no_tokens_are_priced() {
     assert_eq!(cost(&call("anthropic", "claude-opus-5", &[("calls", 1)])), "0");
 }
 
+/// What an estimate comes to, and the usage that it is for.
+#[track_caller]
+fn estimated(policy: &TokenPricing, call: Call, max: Option<u32>) -> (Option<String>, String) {
+    let stated = call.usage.clone();
+    let estimation = policy.estimate(call, max).expect("a valid usage").expect("a price");
+    let usage = [stated, estimation.filled_in].concat();
+    (estimation.cost.map(|cost| cost.to_string()), listed(&usage))
+}
+
 #[test]
 fn an_estimate_assumes_all_the_output_that_the_caller_allows() {
     let bounded = call("gemini", "gemini-2.5-flash", &[("calls", 1), ("input_tokens", 1000)]);
-    let estimation =
-        shipped().estimate(&bounded, Some(500)).expect("a valid usage").expect("a price");
-    assert_eq!(listed(&estimation.filled_in), "output_tokens 500");
-    let complete = [("calls", 1), ("input_tokens", 1000), ("output_tokens", 500)];
-    let complete = call("gemini", "gemini-2.5-flash", &complete);
-    assert_eq!(estimation.cost.map(|cost| cost.to_string()), Some(cost(&complete)));
-
+    let expected = "calls 1, input_tokens 1000, output_tokens 500";
+    assert_eq!(
+        estimated(&shipped(), bounded, Some(500)),
+        (Some("0.0003125".into()), expected.into())
+    );
     let stated = call("gemini", "gemini-2.5-flash", &[("output_tokens", 7)]);
-    let estimation =
-        shipped().estimate(&stated, Some(500)).expect("a valid usage").expect("a price");
-    assert_eq!(listed(&estimation.filled_in), "");
+    assert_eq!(estimated(&shipped(), stated, Some(500)).1, "output_tokens 7");
 }
 
 #[test]
 fn tokens_that_nobody_speaks_of_are_unknown_and_not_free() {
-    let estimated = |call: &Call| {
-        let estimation = shipped().estimate(call, None).expect("a valid usage").expect("a price");
-        estimation.cost.map(|cost| cost.to_string())
-    };
-    assert_eq!(estimated(&call("gemini", "gemini-2.5-flash", &[("calls", 1)])), None);
+    let cost = |call: Call| estimated(&shipped(), call, None).0;
+    assert_eq!(cost(call("gemini", "gemini-2.5-flash", &[("calls", 1)])), None);
     let none = call("gemini", "gemini-2.5-flash", &[("calls", 1), ("input_tokens", 0)]);
-    assert_eq!(estimated(&none).as_deref(), Some("0"));
-    let search = estimated(&call("tavily", "", &[("calls", 1)]));
-    assert_eq!(search.as_deref(), Some("0.001"));
+    assert_eq!(cost(none).as_deref(), Some("0"));
+    assert_eq!(cost(call("tavily", "", &[("calls", 1)])).as_deref(), Some("0.001"));
+}
+
+#[test]
+fn what_an_estimate_takes_for_unstated_is_the_manifests_choice() {
+    let price = json!({
+        "provider": "x", "model": "m", "each": {"input_tokens": "1", "output_tokens": "10"},
+        "context_window": 100, "max_output_tokens": 20,
+    });
+    let usage = |estimates: serde_json::Value, max| {
+        let policy = policy(json!({ "prices": [price], "estimates": estimates }));
+        estimated(&policy, call("x", "m", &[("input_tokens", 30)]), max).1
+    };
+    let guesses = json!({"output_tokens": ["max_tokens", "max_output_tokens"]});
+    assert_eq!(usage(guesses.clone(), Some(7)), "input_tokens 30, output_tokens 7");
+    assert_eq!(usage(guesses, None), "input_tokens 30, output_tokens 20");
+    let window = json!({"output_tokens": ["context_window"]});
+    assert_eq!(usage(window, Some(7)), "input_tokens 30, output_tokens 70");
+    assert_eq!(usage(json!({"output_tokens": [55]}), None), "input_tokens 30, output_tokens 55");
+    assert_eq!(usage(json!({"output_tokens": []}), Some(7)), "input_tokens 30");
 }
 
 #[test]

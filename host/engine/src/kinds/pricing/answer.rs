@@ -65,14 +65,18 @@ fn charge(charge: prices::Charge) -> Result<Charge, BadOutput> {
         let problem = format_args!("{cost} is not {amount} at {unit_price}");
         return Err(BadOutput::new("cost", problem));
     }
-    let side = match charge.side.as_str() {
-        "input" => Side::Input,
-        "output" => Side::Output,
-        "fee" => Side::Fee,
+    let side = side(&charge.side)?;
+    Ok(Charge { quantity: word("quantity", &charge.quantity)?, amount, unit_price, cost, side })
+}
+
+pub(in crate::kinds) fn side(side: &str) -> Result<Side, BadOutput> {
+    match side {
+        "input" => Ok(Side::Input),
+        "output" => Ok(Side::Output),
+        "fee" => Ok(Side::Fee),
         other => {
             let problem = format_args!("`{other}` is none of input, output and fee");
-            return Err(BadOutput::new("side", problem));
+            Err(BadOutput::new("side", problem))
         }
-    };
-    Ok(Charge { quantity: word("quantity", &charge.quantity)?, amount, unit_price, cost, side })
+    }
 }

@@ -7,10 +7,12 @@ use super::shipped;
 /// A tier policy without plans that looks at the first letter of the provider's name: every
 /// letter of these is another way to misbehave, all others are granted.
 ///
+/// - `b`: gives a reason of 5 MB
 /// - `d`: refuses a level that there is not
 /// - `e`: calls itself without end
 /// - `l`: loops for ever
 /// - `m`: takes memory until there is none, then traps
+/// - `n`: states a limit that is no number
 /// - `t`: traps
 /// - `u`: gives a reason that is not UTF-8
 /// - `w`: writes to the log for ever
@@ -19,6 +21,16 @@ pub fn hostile() -> Vec<u8> {
         "",
         r#"
         (local.set $letter (i32.load8_u (local.get $provider)))
+        (if (i32.eq (local.get $letter) (i32.const 98)) (then
+            (drop (memory.grow (i32.const 100)))
+            (call $refuse (i32.const 0) (i32.const 0))
+            (i32.store (i32.const 264) (i32.const 5000000)) (return (i32.const 256))))
+        (if (i32.eq (local.get $letter) (i32.const 110)) (then
+            (i32.store (i32.const 256) (i32.const 0))
+            (i32.store (i32.const 280) (i32.const 600)) (i32.store (i32.const 284) (i32.const 1))
+            (i32.store (i32.const 604) (i32.const 512)) (i32.store (i32.const 608) (i32.const 4))
+            (i32.store (i32.const 612) (i32.const 1)) (i32.store (i32.const 628) (i32.const 200))
+            (return (i32.const 256))))
         (if (i32.eq (local.get $letter) (i32.const 100)) (then
             (call $refuse (i32.const 512) (i32.const 7)) (return (i32.const 256))))
         (if (i32.eq (local.get $letter) (i32.const 101)) (then (call $recurse)))
@@ -36,23 +48,58 @@ pub fn hostile() -> Vec<u8> {
     )
 }
 
-/// A tier policy that refuses from the third call on: what it answers depends on what it was
-/// asked before.
+/// A tier policy that refuses from its third call on: what it answers depends on what it was asked
+/// before.
 pub fn impure() -> Vec<u8> {
+    impure_after(2)
+}
+
+/// The same, after more calls, so that no probe finds it out.
+pub fn impure_after(calls: u32) -> Vec<u8> {
     tier_component(
         "(global $calls (mut i32) (i32.const 0))",
-        r#"
+        &format!(
+            r#"
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
-        (if (i32.gt_u (global.get $calls) (i32.const 2)) (then
+        (if (i32.gt_u (global.get $calls) (i32.const {calls})) (then
             (call $refuse (i32.const 512) (i32.const 0)) (return (i32.const 256))))
         (i32.const 0)
-        "#,
+        "#
+        ),
     )
+}
+
+/// A tier policy that needs something that no host knows.
+pub fn needy() -> Vec<u8> {
+    let plain = r#"(func (export "tollgate:policy/lifecycle@0.1.0#describe") (result i32)
+            (i32.const 0))"#;
+    let needy = r#"(func (export "tollgate:policy/lifecycle@0.1.0#describe") (result i32)
+            (i32.store (i32.const 720) (i32.const 512)) (i32.store (i32.const 724) (i32.const 4))
+            (i32.store (i32.const 816) (i32.const 720)) (i32.store (i32.const 820) (i32.const 1))
+            (i32.const 800))"#;
+    component(&tier_exports("", "(i32.const 0)"), "standard-tiers.wasm", |text| {
+        text.replace(plain, needy)
+    })
+}
+
+/// A tier policy that refuses everything.
+pub fn refusing() -> Vec<u8> {
+    tier_component("", "(call $refuse (i32.const 512) (i32.const 0)) (i32.const 256)")
+}
+
+/// The same plugin in other bytes: with a custom section named `n` and nothing in it.
+pub fn in_other_bytes(mut plugin: Vec<u8>) -> Vec<u8> {
+    plugin.extend([0, 2, 1, b'n']);
+    plugin
 }
 
 /// A tier policy with these definitions and this body of `evaluate`. It has no plans.
 pub fn tier_component(definitions: &str, evaluate: &str) -> Vec<u8> {
-    let exports = format!(
+    component(&tier_exports(definitions, evaluate), "standard-tiers.wasm", |text| text)
+}
+
+fn tier_exports(definitions: &str, evaluate: &str) -> String {
+    format!(
         r#"{definitions}
         (func $recurse (call $recurse) (call $recurse))
         (func $refuse (param $reason i32) (param $level i32)
@@ -66,8 +113,7 @@ pub fn tier_component(definitions: &str, evaluate: &str) -> Vec<u8> {
             (param i32 i32 i32 i32) (result i32)
             (local $letter i32)
             {evaluate})"#
-    );
-    component(&exports, "standard-tiers.wasm")
+    )
 }
 
 /// A pricing policy that prices nothing.
@@ -83,12 +129,12 @@ pub fn pricing_component() -> Vec<u8> {
         (func (export "tollgate:policy/prices@0.1.0#extract")
             (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))"#
     );
-    component(&exports, "token-pricing.wasm")
+    component(&exports, "token-pricing.wasm", |text| text)
 }
 
 /// A component of the same world as a shipped plugin. Whatever answers with the address 0 answers
 /// with zeros: no name, no needs, no entries, and yes to every configuration.
-fn component(exports: &str, like: &str) -> Vec<u8> {
+fn component(exports: &str, like: &str, change: impl Fn(String) -> String) -> Vec<u8> {
     let module = format!(
         r#"(module
         (import "tollgate:policy/logging@0.1.0" "log" (func $log (param i32 i32 i32)))
@@ -102,12 +148,13 @@ fn component(exports: &str, like: &str) -> Vec<u8> {
             (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
             (global.get $free)
             (global.set $free (i32.add (global.get $free) (local.get 3))))
-        (func (export "tollgate:policy/lifecycle@0.1.0#describe") (result i32) (i32.const 0))
+        (func (export "tollgate:policy/lifecycle@0.1.0#describe") (result i32)
+            (i32.const 0))
         (func (export "tollgate:policy/lifecycle@0.1.0#configure") (param i32 i32) (result i32)
             (i32.const 0))
         {exports})"#
     );
-    let mut module = wat::parse_str(module).unwrap();
+    let mut module = wat::parse_str(change(module)).unwrap();
     let DecodedWasm::Component(resolve, world) = decode(&shipped(like)).unwrap() else {
         panic!("a plugin is a component")
     };

@@ -5,13 +5,15 @@ pub mod guest;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tollgate_domain::{
     Calendar, Call, LevelState, Metadata, Opinion, PlanBook, QuotaState, Snapshot, Status,
     Timestamp, Usage,
 };
-use tollgate_engine::{Options, Policies, PolicyInfo, PolicySet, Rejection};
+use tollgate_engine::{MemoryArchive, Now, Options, Policies, PolicyInfo, PolicySet, Rejection};
 
 /// 2026-08-01T12:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
@@ -71,6 +73,12 @@ impl Folder {
         let text = self.read(file).unwrap();
         assert!(text.contains(from), "{file} has no {from}");
         self.write(file, text.replacen(from, to, 1));
+    }
+
+    /// Opens it as a service does that was there before.
+    pub fn resume(&self, archive: &Arc<MemoryArchive>) -> Arc<Policies> {
+        let options = Options::new(self.path());
+        Policies::resume(options, Arc::new(|| NOW), archive.clone()).unwrap()
     }
 
     pub fn open(&self) -> Arc<Policies> {
@@ -148,5 +156,40 @@ pub fn snapshot(plans: &PlanBook, id: Option<&str>) -> Snapshot {
 pub fn judge(policies: &Policies, provider: &str) -> Opinion {
     let set = active(policies);
     let snapshot = snapshot(set.plans(), None);
-    set.judge().evaluate(&call(provider, "m", &[]), &snapshot, None)
+    let call = call(provider, "m", &[]);
+    set.judge(&call).evaluate(&call, &snapshot, None)
+}
+
+/// The same for a call of this subject.
+pub fn judge_for(policies: &Policies, subject: &str, provider: &str) -> Opinion {
+    let call = Call { subject: subject.parse().unwrap(), ..call(provider, "m", &[]) };
+    let set = active(policies).for_subject(&call.subject);
+    let snapshot = snapshot(set.plans(), None);
+    set.judge(&call).evaluate(&call, &snapshot, None)
+}
+
+/// Waits for something that is bound to happen, soon.
+#[track_caller]
+pub fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !happened() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it never happened that {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A clock that stands still until it is set.
+#[derive(Clone, Default)]
+pub struct StillClock(Arc<AtomicI64>);
+
+impl StillClock {
+    pub fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    pub fn now(&self) -> Now {
+        let micros = self.0.clone();
+        let now = move || Timestamp::from_micros(NOW.micros() + micros.load(Ordering::Relaxed));
+        Arc::new(now)
+    }
 }

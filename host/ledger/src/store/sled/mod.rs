@@ -12,6 +12,7 @@
 //! sled's `flush` does not reach stable storage (it uses `sync_file_range`): `sync_data` on its
 //! file, after the flush, does.
 
+mod accounts;
 mod block;
 mod closing;
 mod folder;
@@ -30,12 +31,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::{Future, ready};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use self::closing::Closing;
-use self::overlay::{EventName, Overlay, Quarter, Quarters};
+use self::overlay::{EventName, Overlay, Quarter};
 pub use self::quiet::damage;
 pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::Rows;
@@ -51,6 +53,11 @@ use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::Table;
+
+/// Where more accounts than this wait for their rows while others are being written, commits go
+/// slower, so that the rows keep up: some two kilobytes each.
+const WAITING_MAX: usize = 64 * 1024;
+const SLOWER_BY: Duration = Duration::from_millis(10);
 
 /// A ledger's data in a folder of its own. One process at a time.
 pub struct SledStore {
@@ -117,9 +124,14 @@ impl SledStore {
                 memory.current.mark(unit.turn.mark(), unit.at, *id);
                 if let Some(fact) = unit.change.fact() {
                     let levels = fact.subject().levels();
-                    levels.for_each(|subject| memory.current.add_to_day(subject, &fact));
+                    levels.for_each(|subject| memory.current.add_use(subject, &fact));
                 }
             }
+        }
+        let too_many = memory.current.accounts.len() > WAITING_MAX && memory.condensing.is_some();
+        drop(memory);
+        if too_many {
+            std::thread::sleep(SLOWER_BY);
         }
         Ok(outcomes)
     }
@@ -192,33 +204,44 @@ impl Store for SledStore {
         Ok(row.map(|(_, version, account)| (version, account)))
     }
 
+    fn any_account(
+        &self,
+        wanted: &dyn Fn(&SubjectId, &Account) -> bool,
+    ) -> Result<bool, StoreError> {
+        self.find_account(wanted)
+    }
+
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
-        let (first, end) = (Quarter::of(span.start), span.end.map(Quarter::of));
-        let within = |quarter: Quarter| quarter >= first && end.is_none_or(|end| quarter < end);
-        let (mut added, mut taken) = (Table::default(), Table::default());
-        let add = |table: &mut Table, quarters: &Quarters| {
-            let mut quarters = quarters.iter().filter(|(quarter, _)| within(**quarter));
-            quarters.try_for_each(|(_, used)| table.add_all(used))
-        };
+        let quarters = Quarter::all_of(span);
+        let (mut sum, mut taken) = (Table::default(), Table::default());
         // The lock keeps what is being condensed from being forgotten, and so from being missed;
-        // a day's row tells whether it is in there already.
+        // a row tells whether it is in there already.
         let memory = self.memory.read();
+        let month = self.rows.month(subject, span)?;
         let mut as_of_day = BTreeMap::new();
-        for day in self.rows.days(subject, first.day(), end.map(Quarter::last_day_before)) {
-            let (day, as_of, quarters) = day?;
-            as_of_day.insert(day, as_of);
-            add(&mut added, &quarters)?;
+        let as_of_month = month.as_ref().map(|month| month.as_of);
+        if let Some(month) = month {
+            sum = month.table;
+        } else {
+            let (first, last) = (quarters.start.day(), quarters.end.last_day_before());
+            for day in self.rows.days(subject, first, last) {
+                let (day, as_of, used) = day?;
+                as_of_day.insert(day, as_of);
+                let mut within = used.iter().filter(|(quarter, _)| quarters.contains(quarter));
+                within.try_for_each(|(_, used)| sum.add_all(used))?;
+            }
         }
         for overlay in memory.overlays() {
-            for (day, used) in overlay.days(subject) {
-                if as_of_day.get(&day).is_none_or(|as_of| *as_of < overlay.last().block) {
-                    add(&mut added, &used.added)?;
-                    add(&mut taken, &used.taken)?;
+            for (quarter, used) in overlay.uses(subject, &quarters) {
+                let as_of = as_of_month.or_else(|| as_of_day.get(&quarter.day()).copied());
+                if as_of.is_none_or(|as_of| as_of < overlay.last().block) {
+                    sum.add_all(&used.added)?;
+                    used.taken.iter().try_for_each(|used| taken.add_all(used))?;
                 }
             }
         }
-        added.take_all(&taken)?;
-        Ok(added)
+        sum.take_all(&taken)?;
+        Ok(sum)
     }
 
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError> {
@@ -369,6 +392,18 @@ impl Store for SledStore {
         let rows = self.rows.marked(key, days[0]..=days[1])?;
         found.extend(rows.into_iter().map(|marked| (marked.unit, marked)));
         Ok(found.into_values().filter(|marked| marked.at >= since).collect())
+    }
+
+    fn shelve(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.rows.shelve(name, bytes).inspect_err(|_| self.closing.fail())
+    }
+
+    fn shelved(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rows.shelved(name)
+    }
+
+    fn shelf(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.rows.shelf(prefix)
     }
 
     fn last_instant(&self) -> Timestamp {

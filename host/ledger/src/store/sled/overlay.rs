@@ -1,12 +1,12 @@
 //! What the latest blocks add up to, in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tollgate_domain::{EventKey, PeriodId, RootId, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use super::level::{self, ALERT_HASH, LOG_HASH, LevelKey};
 use crate::account::Account;
@@ -15,8 +15,8 @@ use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts};
 use crate::reservation::{Outcome, Reservation, ReservationId};
-use crate::store::{AccountChange, Change, Fact, Logged, Mark, Marked, Rank, StoreError, Version};
-use crate::totals::{Table, Totals};
+use crate::store::{AccountChange, Change, Fact, Logged, Mark, Marked, Rank, Version};
+use crate::totals::{Overflow, Table, Totals};
 
 const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
 const QUARTERS_A_DAY: i64 = 24 * 4;
@@ -32,13 +32,17 @@ pub type Day = i64;
 /// days of most subjects have one.
 pub type Quarters = BTreeMap<Quarter, Box<Table>>;
 
-/// What was used in a day's quarters, and what corrections say was not: sums of both, since the
-/// one may lie in an earlier overlay than the other.
-#[derive(Clone, Debug, Default)]
+/// What was used in a quarter, and what corrections say was not: sums of both, since the one may
+/// lie in an earlier overlay than the other.
+#[derive(Debug, Default)]
 pub struct Used {
-    pub added: Quarters,
-    pub taken: Quarters,
+    pub added: Table,
+    pub taken: Option<Box<Table>>,
 }
+
+/// What was used on a level, in the order of quarters. Most levels of most overlays have one.
+#[derive(Debug, Default)]
+pub struct Uses(Vec<(Quarter, Box<Used>)>);
 
 /// The last blocks that something contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +68,9 @@ pub struct Overlay {
     last: Last,
     is_changed: bool,
     pub accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
-    pub days: HashMap<SubjectId, BTreeMap<Day, Used>>,
+    pub uses: HashMap<SubjectId, Uses>,
+    /// Levels whose calendar may have changed.
+    pub subscribed: BTreeSet<SubjectId>,
     /// By the hash of their root.
     pub reservations: BTreeMap<([u8; 4], ReservationId), Changed>,
     pub events: HashMap<EventName, EventId>,
@@ -88,12 +94,27 @@ pub struct Overlay {
 }
 
 impl Quarter {
+    const LAST: Self = Self(i64::MAX);
+
+    /// Those of a span.
+    pub fn all_of(span: &Span) -> Range<Self> {
+        Self::of(span.start)..span.end.map_or(Self::LAST, Self::of)
+    }
+
+    pub fn all_of_day(day: Day) -> Range<Self> {
+        Self::first_of(day)..Self::first_of(day.saturating_add(1))
+    }
+
     pub fn of(at: Timestamp) -> Self {
         Self(at.micros().div_euclid(QUARTER_MICROS))
     }
 
     pub fn first_of(day: Day) -> Self {
         Self(day.saturating_mul(QUARTERS_A_DAY))
+    }
+
+    pub fn last_of(day: Day) -> Self {
+        Self(day.saturating_mul(QUARTERS_A_DAY).saturating_add(QUARTERS_A_DAY - 1))
     }
 
     pub fn start(self) -> Timestamp {
@@ -130,15 +151,36 @@ fn name(subject: &SubjectPath, kind: u8, key: &EventKey) -> EventName {
 }
 
 impl Used {
-    /// Brings a day's quarters to what they are with this.
-    pub fn apply(&self, quarters: &mut Quarters) -> Result<(), StoreError> {
-        for (quarter, added) in &self.added {
-            quarters.entry(*quarter).or_default().add_all(added)?;
-        }
-        for (quarter, taken) in &self.taken {
-            quarters.entry(*quarter).or_default().take_all(taken)?;
-        }
-        Ok(())
+    /// Brings a sum to what it is with this.
+    pub fn apply(&self, sum: &mut Table) -> Result<(), Overflow> {
+        sum.add_all(&self.added)?;
+        self.taken.as_ref().map_or(Ok(()), |taken| sum.take_all(taken))
+    }
+}
+
+impl Uses {
+    fn at(&mut self, quarter: Quarter) -> &mut Used {
+        let found = self.0.binary_search_by_key(&quarter, |(quarter, _)| *quarter);
+        let at = found.unwrap_or_else(|at| {
+            self.0.reserve_exact(usize::from(self.0.is_empty()));
+            self.0.insert(at, (quarter, Box::default()));
+            at
+        });
+        &mut self.0[at].1
+    }
+
+    /// What was used in `quarters`.
+    pub fn within(&self, quarters: &Range<Quarter>) -> impl Iterator<Item = (Quarter, &Used)> {
+        let [first, end] = [quarters.start, quarters.end]
+            .map(|bound| self.0.partition_point(|(quarter, _)| *quarter < bound));
+        let within = self.0.get(first..end).unwrap_or_default();
+        within.iter().map(|(quarter, used)| (*quarter, &**used))
+    }
+
+    /// Day by day.
+    pub fn days(&self) -> impl Iterator<Item = (Day, &[(Quarter, Box<Used>)])> {
+        let days = self.0.chunk_by(|(one, _), (next, _)| one.day() == next.day());
+        days.filter_map(|day| Some((day.first()?.0.day(), day)))
     }
 }
 
@@ -166,6 +208,9 @@ impl Overlay {
             let amendment = &correction.amendment;
             self.events.insert(correction_name(&correction.subject, &amendment.key), id);
             self.corrections.entry(amendment.corrects).or_default().push(id);
+        }
+        if let Change::Subscribed { subject, .. } = change {
+            self.subscribed.insert(subject.clone());
         }
         if let Change::Closed { subject, entry } = change {
             self.history.insert((subject.clone(), entry.end), entry.clone());
@@ -203,21 +248,19 @@ impl Overlay {
         }
     }
 
-    /// Adds a fact to the day of one of its levels.
-    pub fn add_to_day(&mut self, subject: SubjectId, fact: &Fact) {
-        let quarter = Quarter::of(fact.occurred_at());
-        let day = self.days.entry(subject).or_default().entry(quarter.day()).or_default();
-        let add = |quarters: &mut Quarters, totals: &Totals| {
+    /// Adds a fact to the use of one of its levels.
+    pub fn add_use(&mut self, subject: SubjectId, fact: &Fact) {
+        let used = self.uses.entry(subject).or_default().at(Quarter::of(fact.occurred_at()));
+        let add = |table: &mut Table, totals: &Totals| {
             // No larger than the account's own sum, which was checked before the commit.
-            let table = quarters.entry(quarter).or_default();
             let _ = table.add(fact.provider(), fact.model(), totals);
         };
         match fact {
-            Fact::Event(event) => add(&mut day.added, &Totals::of_event(event)),
+            Fact::Event(event) => add(&mut used.added, &Totals::of_event(event)),
             Fact::Correction(correction) => {
                 let [before, after] = correction.totals();
-                add(&mut day.added, &after);
-                add(&mut day.taken, &before);
+                add(&mut used.added, &after);
+                add(used.taken.get_or_insert_default(), &before);
             }
         }
     }
@@ -251,8 +294,14 @@ impl Overlay {
         self.accounts.get(subject).cloned()
     }
 
-    pub fn days(&self, subject: &SubjectId) -> impl Iterator<Item = (Day, &Used)> {
-        self.days.get(subject).into_iter().flatten().map(|(day, used)| (*day, used))
+    /// What was used on a level in these quarters.
+    pub fn uses(
+        &self,
+        subject: &SubjectId,
+        quarters: &Range<Quarter>,
+    ) -> impl Iterator<Item = (Quarter, &Used)> {
+        let uses = self.uses.get(subject).into_iter();
+        uses.flat_map(|uses| uses.within(quarters))
     }
 
     pub fn reservation(&self, id: ReservationId) -> Option<Arc<Reservation>> {

@@ -75,6 +75,7 @@ pub fn restore(
                 let entries = block::read(number, block).map_err(incompatible)?;
                 rebuild.add_refusals(number, block, &entries)?;
             }
+            Record::Shelved { name, piece, left } => rebuild.add_shelved(name, piece, left)?,
         }
     }
     let restored = rebuild.finish(|done| progress(Stage::Checking, done, all))?;

@@ -8,11 +8,13 @@ mod condense;
 mod inventory;
 mod key;
 mod levels;
+mod months;
 mod names;
 mod place;
 mod refusals;
 mod reservations;
 mod runs;
+mod shelf;
 mod writer;
 
 use std::fs::File;
@@ -93,16 +95,39 @@ impl Rows {
     }
 
     pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
-        let mut bytes = Vec::new();
-        for part in 0..=u8::MAX {
-            let Some(value) = self.tree.get(key.part(part))? else { break };
-            let Some((more, rest)) = value.split_first() else { break };
-            bytes.extend_from_slice(rest);
-            if *more == 0 {
-                return decode(&bytes).map(Some);
+        let Some(mut first) = self.tree.get(key.part(0))? else { return Ok(None) };
+        loop {
+            let whole = self.rest_of(key, &first)?;
+            // Parts are written together, and read one by one: those of a row that is written
+            // meanwhile do not belong to this first one.
+            let again =
+                if first.first() == Some(&0) { None } else { self.tree.get(key.part(0))? };
+            match again {
+                Some(again) if again != first => first = again,
+                _ => return decode(&whole.ok_or_else(|| unreadable("a row"))?).map(Some),
             }
         }
-        if bytes.is_empty() { Ok(None) } else { Err(StoreError("a row is incomplete".into())) }
+    }
+
+    /// A row's bytes, of which this is the first part; `None` where another is missing.
+    fn rest_of(&self, key: &Key, first: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some((mut more, bytes)) = first.split_first().map(|(more, bytes)| (*more, bytes))
+        else {
+            return Ok(None);
+        };
+        let mut bytes = bytes.to_vec();
+        for part in 1..=u8::MAX {
+            if more == 0 {
+                break;
+            }
+            let value = self.tree.get(key.part(part))?;
+            let Some((next, rest)) = value.as_deref().and_then(<[u8]>::split_first) else {
+                return Ok(None);
+            };
+            bytes.extend_from_slice(rest);
+            more = *next;
+        }
+        Ok((more == 0).then_some(bytes))
     }
 
     /// As of which block, how often touched, and the account.
@@ -144,23 +169,27 @@ impl Rows {
         &self,
         subject: &SubjectId,
         first: Day,
-        last: Option<Day>,
+        last: Day,
     ) -> impl Iterator<Item = Result<(Day, u64, Quarters), StoreError>> {
-        let last = last.unwrap_or(Day::MAX);
-        let parts = Key::day(subject, first).part(0)..=Key::day(subject, last).part(u8::MAX);
         let subject = subject.clone();
-        let firsts = self.tree.range(parts).keys().filter_map(|key| match key {
-            Ok(key) => {
-                let (part, key) = key.split_last()?;
-                (*part == 0).then(|| Ok(Key(key.to_vec())))
-            }
-            Err(error) => Some(Err(StoreError::from(error))),
-        });
-        firsts.map(move |key| {
-            let key = key?;
-            let day = last_day(&key.0)?;
+        self.days_with_rows(&subject, first, last).map(move |day| {
+            let day = day?;
             let (as_of, quarters) = self.day(&subject, day)?.ok_or_else(|| unreadable("a day"))?;
             Ok((day, as_of, quarters))
+        })
+    }
+
+    /// Which of a level's days from `first` to `last` have rows.
+    pub fn days_with_rows(
+        &self,
+        subject: &SubjectId,
+        first: Day,
+        last: Day,
+    ) -> impl Iterator<Item = Result<Day, StoreError>> + use<> {
+        let parts = Key::day(subject, first).part(0)..=Key::day(subject, last).part(u8::MAX);
+        self.tree.range(parts).keys().filter_map(|key| match key {
+            Ok(key) => key.strip_suffix(&[0]).map(last_day),
+            Err(error) => Some(Err(error.into())),
         })
     }
 

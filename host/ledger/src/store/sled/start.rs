@@ -183,7 +183,7 @@ impl SledStore {
                 hash_map::Entry::Vacant(new) => *new.insert(self.rows.day_as_of(&subject, day)?),
             };
             if as_of < id.block {
-                overlay.add_to_day(subject, &fact);
+                overlay.add_use(subject, &fact);
             }
         }
         Ok(())

@@ -10,9 +10,11 @@ mod days;
 mod difference;
 mod journal;
 mod levels;
+mod months;
 mod names;
 mod refusals;
 mod reservations;
+mod scales;
 mod sliding;
 
 pub use self::difference::Difference;
@@ -27,6 +29,7 @@ use days::Days;
 use difference::Differences;
 use journal::Journal;
 use levels::Levels;
+use months::Months;
 use names::Names;
 use reservations::Reservations;
 
@@ -57,6 +60,7 @@ impl SledStore {
         let mut journal = Journal::default();
         let mut accounts = Accounts::new(self.last_instant());
         let mut days = Days::default();
+        let mut months = Months::new(self, &mut differences);
         let mut billing = Billing::default();
         let mut reservations = Reservations::new(may_lack.reservations_before);
         let mut names = Names::new(may_lack.keys_before);
@@ -71,6 +75,7 @@ impl SledStore {
                 journal.add(&entry);
                 accounts.add(self, &entry, &mut differences);
                 days.add(&entry);
+                months.add(&entry);
                 billing.add(self, &entry, &mut differences);
                 reservations.add(self, id, &entry, &mut differences);
                 names.add(self, id, &entry, &mut differences);
@@ -82,10 +87,12 @@ impl SledStore {
         journal.compare(self, &mut differences);
         let accounts = accounts.compare(self, &mut differences);
         days.compare(self, &mut differences);
+        months.compare(self, &mut differences);
         billing.compare(self, &mut differences);
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);
         levels.compare(self, &mut differences);
+        self.read_shelf(&mut differences);
         Verification {
             blocks: journal.blocks,
             events: journal.totals.events,
@@ -93,6 +100,14 @@ impl SledStore {
             totals: journal.totals,
             differences_total: differences.total,
             differences: differences.first,
+        }
+    }
+
+    /// What others keep follows from no block: that it can be read is all there is to say.
+    fn read_shelf(&self, differences: &mut Differences) {
+        let names = differences.readable("what is kept under names", self.rows.shelf(""));
+        for name in names.unwrap_or_default() {
+            differences.readable(&format!("what is kept as `{name}`"), self.rows.shelved(&name));
         }
     }
 }

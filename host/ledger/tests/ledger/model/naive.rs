@@ -1,9 +1,11 @@
 //! The model: lists of everything, added up anew for each question.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use tollgate_domain::{Amount, Calendar, PlanBook, Quota, Span, SubjectPath, Timestamp, Window};
+use tollgate_domain::{
+    Amount, Calendar, PeriodId, PlanBook, Quota, Span, SubjectPath, Timestamp, Window,
+};
 use tollgate_ledger::{BillingEntry, EventId, Recorded, ReservationId};
 
 use super::{CALENDARS, PLANS};
@@ -128,6 +130,17 @@ impl Model {
         let calendar = self.calendar(level);
         let span = window.span(self.now, &calendar);
         self.sums(level, |_, event| span.contains(event.at), |hold| span.contains(hold.created_at))
+    }
+
+    /// Tokens and calls of every month with use, in a level's present calendar.
+    pub fn months(&self, level: &SubjectPath) -> BTreeMap<PeriodId, (u64, u64)> {
+        let calendar = self.calendar(level);
+        let months = self.events.iter().map(|event| {
+            let (month, span) =
+                (calendar.period(event.at), Window::Month.span(event.at, &calendar));
+            (month, self.sums(level, |_, other| span.contains(other.at), |_| false)[0])
+        });
+        months.collect()
     }
 
     /// The least and the most that may count as used and as reserved in the window of a quota of

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use super::App;
 use super::problem::Problem;
@@ -31,7 +31,9 @@ use envelope::Exception;
 pub fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/plans", get(plans::list))
+        .route("/plans/{plan}", put(plans::change).delete(plans::delete))
         .route("/pricing", get(pricing::list))
+        .route("/pricing/{provider}/{model}", put(pricing::change))
         .route("/user/{user_id}/subscription", get(subscriptions::show).put(subscriptions::change))
         .route("/usage/{user_id}", get(usage::show))
         .route("/billing-history/{user_id}", get(billing::show))

@@ -1,12 +1,15 @@
-//! `GET /api/subscription/plans`
+//! `/api/subscription/plans`
 
+use axum::extract::Path;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 use tollgate_domain::{FeatureId, Plan, PlanId, ProviderId, Usd};
 
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
 use crate::http::App;
+use crate::http::json::{JsonBody, parse};
 use crate::http::money::Exact;
 use crate::http::problem::Problem;
 
@@ -38,6 +41,36 @@ pub async fn list(service: App) -> Response {
         total: plans.len(),
     });
     answer(&service, Exception::Subscription, None, plans)
+}
+
+/// Creates a plan or changes it, at once; what was used stays used.
+pub async fn change(
+    service: App,
+    Path(plan): Path<String>,
+    body: Result<JsonBody, Problem>,
+) -> Response {
+    let changed = async {
+        let id = plan_id(&plan)?;
+        let terms = parse::<Map<String, Value>>(&body?.0)?;
+        if terms.get("id").is_some_and(|other| other.as_str() != Some(id.as_str())) {
+            return Err(Problem::invalid("/id", "is another plan than the path names"));
+        }
+        Ok(service.put_plan(id, terms).await?)
+    };
+    let changed = changed.await;
+    answer(&service, Exception::Subscription, None, changed.as_ref().map(|plan| view(plan)))
+}
+
+/// Takes a plan away that nobody has.
+pub async fn delete(service: App, Path(plan): Path<String>) -> Response {
+    let deleted = async { Ok(service.delete_plan(plan_id(&plan)?).await?) };
+    let deleted = deleted.await;
+    let message = deleted.as_ref().map(|()| json!({ "message": "Plan deleted" }));
+    answer(&service, Exception::Subscription, None, message)
+}
+
+fn plan_id(text: &str) -> Result<PlanId, Problem> {
+    text.parse().map_err(|error| Problem::invalid("/plan", format!("{error}")))
 }
 
 fn view(plan: &Plan) -> PlanView<'_> {

@@ -32,6 +32,8 @@ pub struct Rebuild {
     blocks: u64,
     events: u64,
     digest: Sha256,
+    /// The pieces so far of what is shelved under the name that comes next.
+    shelved: Vec<u8>,
 }
 
 impl Rebuild {
@@ -44,6 +46,7 @@ impl Rebuild {
             blocks: 0,
             events: 0,
             digest: Sha256::new(),
+            shelved: Vec::new(),
         })
     }
 
@@ -98,6 +101,15 @@ impl Rebuild {
             self.condense()?;
         }
         Ok(())
+    }
+
+    /// Takes in a piece of what was shelved; so many more of it follow.
+    pub fn add_shelved(&mut self, name: &str, piece: &[u8], left: u32) -> Result<(), StoreError> {
+        self.shelved.extend_from_slice(piece);
+        match left {
+            0 => self.store.rows.shelve(name, &mem::take(&mut self.shelved)),
+            _ => Ok(()),
+        }
     }
 
     /// Condenses the rest, opens the data anew and reads all blocks again: what lies in the folder

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollgate_domain::Timestamp;
+use tollgate_domain::{Calendar, Timestamp};
 
 use super::{Key, RowWriter, Rows};
 use crate::store::StoreError;
-use crate::store::sled::overlay::{Overlay, Quarters};
+use crate::store::sled::overlay::Overlay;
 
 impl Rows {
     /// Writes an overlay's rows, then that they contain all blocks up to its last.
@@ -16,18 +16,7 @@ impl Rows {
         for (subject, (version, account)) in &overlay.accounts {
             writer.put(&Key::account(subject), &(as_of, version, account))?;
         }
-        for (subject, days) in &overlay.days {
-            for (day, used) in days {
-                let key = Key::day(subject, *day);
-                let (as_of_row, mut quarters): (u64, Quarters) =
-                    self.get(&key)?.unwrap_or_default();
-                if as_of_row >= as_of {
-                    continue;
-                }
-                used.apply(&mut quarters)?;
-                writer.put(&key, &(as_of, quarters))?;
-            }
-        }
+        self.condense_use(&mut writer, overlay)?;
         let names: BTreeMap<_, _> = overlay.events.iter().map(|(name, id)| (*name, *id)).collect();
         self.add_names(names.into_iter())?;
         for (event, corrections) in &overlay.corrections {
@@ -63,5 +52,33 @@ impl Rows {
         let mut checkpoint = RowWriter::to(self);
         checkpoint.put(&Key::checkpoint(), &(last, last_instant))?;
         checkpoint.finish()
+    }
+
+    /// Writes the days of all levels with their months. A level's lie beside each other: in order,
+    /// the same pages are not read again and again.
+    fn condense_use(
+        &self,
+        writer: &mut RowWriter<'_>,
+        overlay: &Overlay,
+    ) -> Result<(), StoreError> {
+        let as_of = overlay.last().block;
+        let calendar = |subject| -> Result<Calendar, StoreError> {
+            let account = match overlay.account(subject) {
+                Some((_, account)) => Some(account),
+                // A crash amid condensing may have left the account's row ahead.
+                None => self.account(subject)?.map(|(_, _, account)| account),
+            };
+            Ok(account.map(|account| account.calendar()).unwrap_or_default())
+        };
+        let mut uses: Vec<_> = overlay.uses.iter().collect();
+        uses.sort_unstable_by_key(|(subject, _)| *subject);
+        for (subject, uses) in uses {
+            self.condense_days(writer, subject, uses, as_of, &calendar(subject)?)?;
+        }
+        writer.flush()?;
+        for subject in &overlay.subscribed {
+            self.condense_months(writer, subject, as_of, &calendar(subject)?)?;
+        }
+        Ok(())
     }
 }

@@ -47,7 +47,7 @@ impl Rows {
 
     /// The keys of one kind, each once, without the number of the part. They end where sled
     /// fails: it would fail there for ever.
-    fn keys(&self, kind: u8) -> impl Iterator<Item = Result<IVec, StoreError>> {
+    pub(super) fn keys(&self, kind: u8) -> impl Iterator<Item = Result<IVec, StoreError>> {
         let mut intact = true;
         let keys = self.tree.scan_prefix([kind]).keys();
         let keys = keys.take_while(move |key| mem::replace(&mut intact, key.is_ok()));
@@ -59,7 +59,7 @@ impl Rows {
 }
 
 /// The subject that a key names after its kind.
-fn subject(key: &[u8]) -> Result<SubjectId, StoreError> {
+pub(super) fn subject(key: &[u8]) -> Result<SubjectId, StoreError> {
     let name = key.get(1..).and_then(|name| str::from_utf8(name).ok());
     name.and_then(|name| name.parse().ok()).ok_or_else(|| unreadable("the subject of a key"))
 }

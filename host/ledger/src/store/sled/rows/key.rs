@@ -49,6 +49,11 @@ impl Key {
         Self::new(b'D', &[subject.as_str().as_bytes(), &[0], &in_order(day)])
     }
 
+    /// A month of a level's calendar, by its beginning.
+    pub fn month(subject: &SubjectId, start: Timestamp) -> Self {
+        Self::new(b'S', &[subject.as_str().as_bytes(), &[0], &in_order(start.micros())])
+    }
+
     /// The corrections of an event.
     pub fn corrections(event: EventId) -> Self {
         Self::new(b'K', &[&event.block.to_be_bytes(), &event.index.to_be_bytes()])
@@ -62,6 +67,11 @@ impl Key {
     /// When a level's billing period is due to be closed, in the order of time.
     pub fn due(at: Timestamp, subject: &SubjectId) -> Self {
         Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
+    }
+
+    /// What is kept under a name, piece by piece. Names contain no zero.
+    pub fn shelved(name: &str, piece: u32) -> Self {
+        Self::new(b'T', &[name.as_bytes(), &[0], &piece.to_be_bytes()])
     }
 
     /// The marks of a day, so that those of days gone by are forgotten without being looked at.

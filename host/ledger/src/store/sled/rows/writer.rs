@@ -25,6 +25,12 @@ impl<'a> RowWriter<'a> {
     }
 
     pub fn put<T: Serialize>(&mut self, key: &Key, value: &T) -> Result<(), StoreError> {
+        self.add(key, value)?;
+        self.pause()
+    }
+
+    /// Puts a row into the same batch as what comes next, until there is a pause.
+    pub fn add<T: Serialize>(&mut self, key: &Key, value: &T) -> Result<(), StoreError> {
         let bytes = postcard::to_stdvec(value)
             .map_err(|error| StoreError(format!("cannot encode a row: {error}")))?;
         let parts = bytes.chunks(VALUE_BYTES_MAX - 1).enumerate();
@@ -34,7 +40,8 @@ impl<'a> RowWriter<'a> {
             let value = [&[u8::from(number < last)], part].concat();
             self.batch.insert(key.part(name), value);
         }
-        self.waited()
+        self.waiting += 1;
+        Ok(())
     }
 
     pub fn remove(&mut self, key: &Key) -> Result<(), StoreError> {
@@ -45,9 +52,16 @@ impl<'a> RowWriter<'a> {
     /// Something was added to the batch, which may be enough of it.
     pub fn waited(&mut self) -> Result<(), StoreError> {
         self.waiting += 1;
-        if self.waiting < BATCH_ROWS {
-            return Ok(());
-        }
+        self.pause()
+    }
+
+    /// Where the batch may end, if it is enough.
+    pub fn pause(&mut self) -> Result<(), StoreError> {
+        if self.waiting < BATCH_ROWS { Ok(()) } else { self.flush() }
+    }
+
+    /// Writes what is in the batch, so that it can be read.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
         self.waiting = 0;
         Ok(self.tree.apply_batch(std::mem::take(&mut self.batch))?)
     }

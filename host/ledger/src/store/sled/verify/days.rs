@@ -1,18 +1,17 @@
 //! The quarter-hours of every level's days.
 
-use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hash, Hasher};
 
-use tollgate_domain::{ModelId, ProviderId, SubjectId};
+use tollgate_domain::SubjectId;
 
 use super::accounts;
-use super::difference::{Differences, NAMED_MAX, numbers};
+use super::difference::{Differences, NAMED_MAX};
+use super::scales::Scales;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::sled::overlay::{Day, Quarter, Quarters};
 use crate::store::{Fact, StoreError};
-use crate::totals::{Table, Totals};
+use crate::totals::Table;
 
 /// What was used on each day of each level, weighed: a day's quarter-hours for every provider and
 /// model are many times its weight in memory.
@@ -29,15 +28,7 @@ impl Days {
     pub fn add(&mut self, entry: &Entry) {
         let Some(fact) = entry.change.fact() else { return };
         let quarter = Quarter::of(fact.occurred_at());
-        let weigh =
-            |totals: &Totals| self.scales.weigh(quarter, fact.provider(), fact.model(), totals);
-        let weight = match &fact {
-            Fact::Event(event) => weigh(&Totals::of_event(event)),
-            Fact::Correction(correction) => {
-                let [before, after] = correction.totals();
-                weigh(&after).wrapping_sub(weigh(&before))
-            }
-        };
+        let weight = self.scales.weigh_fact(quarter, &fact);
         for subject in fact.subject().levels() {
             let sum = self.weights.entry((subject, quarter.day())).or_default();
             *sum = sum.wrapping_add(weight);
@@ -58,7 +49,7 @@ impl Days {
         for ((subject, day), weight) in weights {
             let found = stored(store, &subject, day);
             let found = differences.readable_of(Some(&subject), &row(day), found);
-            match found.map(|found| self.scales.weigh_all(&found)) {
+            match found.map(|found| weigh(&self.scales, &found)) {
                 Some(found) if found == weight => {}
                 Some(_) if wrong.len() < NAMED_MAX => {
                     wrong.insert((subject, day), Quarters::new());
@@ -71,6 +62,12 @@ impl Days {
             name(store, wrong, differences);
         }
     }
+}
+
+fn weigh(scales: &Scales, quarters: &Quarters) -> u128 {
+    quarters.iter().fold(0, |sum: u128, (quarter, table)| {
+        sum.wrapping_add(scales.weigh_table(*quarter, table))
+    })
 }
 
 /// Adds up the days that differ, and compares them quarter by quarter.
@@ -109,8 +106,8 @@ fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, 
     let (as_of, mut quarters) = store.rows.day(subject, day)?.unwrap_or_default();
     let memory = store.memory.read();
     for overlay in memory.overlays().filter(|overlay| overlay.last().block > as_of) {
-        for (_, used) in overlay.days(subject).filter(|(of, _)| *of == day) {
-            used.apply(&mut quarters)?;
+        for (quarter, used) in overlay.uses(subject, &Quarter::all_of_day(day)) {
+            used.apply(quarters.entry(quarter).or_default())?;
         }
     }
     Ok(quarters)
@@ -118,43 +115,4 @@ fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, 
 
 fn row(day: Day) -> String {
     format!("the day from {}", Quarter::first_of(day).start())
-}
-
-/// Weighs use so that weights add up as use does, and that no two days which differ weigh the
-/// same by any chance to speak of: each number counts times a random one that goes with its name.
-#[derive(Default)]
-struct Scales([RandomState; 2]);
-
-impl Scales {
-    fn weigh(
-        &self,
-        quarter: Quarter,
-        provider: &ProviderId,
-        model: Option<&ModelId>,
-        totals: &Totals,
-    ) -> u128 {
-        let cell = self.0.each_ref().map(|scale| {
-            let mut hasher = scale.build_hasher();
-            (quarter, provider, model).hash(&mut hasher);
-            hasher
-        });
-        numbers(totals).fold(0, |weight: u128, (name, number)| {
-            let [high, low] = cell.clone().map(|mut hasher| {
-                name.hash(&mut hasher);
-                u128::from(hasher.finish())
-            });
-            let factor = high << 64 | low;
-            weight.wrapping_add(factor.wrapping_mul(number.attos().cast_unsigned()))
-        })
-    }
-
-    fn weigh_all(&self, quarters: &Quarters) -> u128 {
-        let cells = quarters
-            .iter()
-            .flat_map(|(quarter, table)| table.cells().iter().map(move |cell| (*quarter, cell)));
-        cells.fold(0, |sum: u128, (quarter, cell)| {
-            let weight = self.weigh(quarter, &cell.provider, cell.model.as_ref(), &cell.totals);
-            sum.wrapping_add(weight)
-        })
-    }
 }

@@ -1,0 +1,77 @@
+//! What decides: which policies are in force, and which were.
+
+use tokio::task::{JoinError, spawn_blocking};
+use tollgate_engine::{
+    EngineMetrics, KeptInput, Policies, PolicyMetrics, PolicyStatus, Rejection, RevisionInfo,
+    ShadowInfo,
+};
+use tollgate_ledger::Numbers;
+
+use super::{Error, Service};
+
+/// What is measured, as it is now.
+pub struct Measured {
+    pub policies: Vec<PolicyMetrics>,
+    pub engine: EngineMetrics,
+    /// Candidates that are refused now.
+    pub refused: Vec<Rejection>,
+    pub ledger: Numbers,
+    pub ready: bool,
+}
+
+impl Service {
+    pub fn policy_status(&self) -> PolicyStatus {
+        self.policies.status()
+    }
+
+    /// How the candidate compares that runs beside a policy.
+    pub fn shadow(&self, policy: &str) -> Result<ShadowInfo, Error> {
+        self.policies.shadow(policy).ok_or_else(|| Error::NoCandidate(policy.to_owned()))
+    }
+
+    /// The inputs on which a policy failed last.
+    pub fn kept_inputs(&self, policy: &str) -> Vec<KeptInput> {
+        self.policies.kept_inputs(policy)
+    }
+
+    /// Everything that there is to measure of policies and ledger.
+    pub fn measured(&self) -> Measured {
+        Measured {
+            policies: self.policies.policy_metrics(),
+            engine: self.policies.engine_metrics(),
+            refused: self.policies.status().rejected,
+            ledger: self.ledger.numbers(),
+            ready: self.policies.current().is_some(),
+        }
+    }
+
+    /// Looks at the policies' folder now. Answers once what is there is active or refused.
+    pub async fn reload(&self) -> PolicyStatus {
+        // However it ends, the status says what is active.
+        if let Err(error) = self.with_policies(|policies| Ok(policies.reload())).await {
+            tracing::error!(%error, "the reload broke down");
+        }
+        self.policies.status()
+    }
+
+    /// Goes back to a revision, and stays there until a file's bytes change.
+    pub async fn roll_back(&self, revision: String) -> Result<PolicyStatus, Error> {
+        self.with_policies(move |policies| Ok(policies.rollback(&revision)?)).await?;
+        Ok(self.policies.status())
+    }
+
+    /// What was active when, the newest first.
+    pub async fn revisions(&self, steps_max: usize) -> Result<Vec<RevisionInfo>, Error> {
+        self.with_policies(move |policies| Ok(policies.revisions(steps_max)?)).await
+    }
+
+    /// Works with the policies where nobody waits for it: compiling takes its time.
+    pub(super) async fn with_policies<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Policies) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let policies = self.policies.clone();
+        let done = spawn_blocking(move || work(&policies)).await;
+        done.map_err(|error: JoinError| Error::BrokeDown(error.to_string()))?
+    }
+}

@@ -1,0 +1,39 @@
+//! What to hold for a call that leaves tokens unstated.
+
+use tollgate_plugin::{Call, Measure};
+
+use crate::config::{Estimates, Guess};
+use crate::entry::Model;
+
+impl Estimates {
+    /// Fills in what a call leaves unstated, as far as that is known.
+    pub(crate) fn complete(&self, call: &mut Call, model: Option<&Model>, max_tokens: Option<u32>) {
+        let sides = [("input_tokens", &self.input_tokens), ("output_tokens", &self.output_tokens)];
+        for (quantity, guesses) in sides {
+            if call.amount(quantity).is_some() {
+                continue;
+            }
+            let tokens = guesses.iter().find_map(|guess| guess.tokens(call, model, max_tokens));
+            if let Some(tokens) = tokens {
+                let measure = Measure { quantity: quantity.into(), amount: tokens.into() };
+                call.usage.push(measure);
+            }
+        }
+    }
+}
+
+impl Guess {
+    fn tokens(self, call: &Call, model: Option<&Model>, max_tokens: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Tokens(tokens) => Some(tokens),
+            Self::MaxTokens => max_tokens,
+            Self::MaxOutputTokens => model?.max_output_tokens,
+            Self::ContextWindow => {
+                let window = model?.context_window?;
+                let taken = ["input_tokens", "output_tokens"].map(|it| call.amount(it));
+                let taken = taken.into_iter().flatten().filter_map(|it| it.to_u32());
+                Some(window.saturating_sub(taken.fold(0, u32::saturating_add)))
+            }
+        }
+    }
+}
