@@ -76,7 +76,7 @@ async fn a_plan_that_makes_no_sense_is_refused_and_the_field_named() {
     let before = policies(&server).await["revision"].clone();
     for (body, pointer) in [
         (plan(-1), "/quotas/0/limit"),
-        (json!({ "name": "Laid" }), ""),
+        (json!({ "name": "Laid" }), "/tier"),
         (json!({ "id": "other" }), "/id"),
         (json!([]), ""),
     ] {

@@ -9,6 +9,8 @@ const WINDOWS: [&str; 6] = ["minute", "hour", "day", "week", "month", "lifetime"
 /// Begins the name of a window that goes along with the clock.
 const SLIDING: &str = "sliding:";
 const SLIDING_SECONDS_MAX: u32 = 2_678_400;
+const ID_BYTES_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 200;
 const MODES: [&str; 2] = ["hard", "soft"];
 
 /// The `[config]` table of the manifest.
@@ -82,13 +84,14 @@ pub(crate) fn check(config: &Config) -> Result<(), Vec<Problem>> {
 }
 
 fn check_plan(plan: &Plan, at: &Pointer, problems: &mut Problems) {
-    check_name(&plan.id, &at.to("id"), problems);
+    check_id(&plan.id, &at.to("id"), problems);
+    check_name(&plan.name, &at.to("name"), problems);
+    check_name(&plan.tier, &at.to("tier"), problems);
     check_amount(plan.price_monthly, &at.to("price_monthly"), problems);
     check_amount(plan.price_yearly, &at.to("price_yearly"), problems);
     check_providers(plan.providers.as_deref().unwrap_or_default(), at, problems);
     for (feature, at) in plan.features.iter().zip(at.to("features").items()) {
-        check_name(feature, &at, problems);
-        problems.unless(!feature.contains(','), &at, "must not contain a comma");
+        check_id(feature, &at, problems);
     }
     let mut names = BTreeSet::new();
     for (quota, at) in plan.quotas.iter().zip(at.to("quotas").items()) {
@@ -99,9 +102,12 @@ fn check_plan(plan: &Plan, at: &Pointer, problems: &mut Problems) {
 }
 
 fn check_quota(quota: &Quota, at: &Pointer, problems: &mut Problems) {
-    check_name(&quota.name, &at.to("name"), problems);
-    check_name(&quota.meter, &at.to("meter"), problems);
+    check_id(&quota.name, &at.to("name"), problems);
+    check_id(&quota.meter, &at.to("meter"), problems);
     check_providers(&quota.providers, at, problems);
+    for (model, at) in quota.models.iter().zip(at.to("models").items()) {
+        check_name(model, &at, problems);
+    }
     check_window(&quota.window, &at.to("window"), problems);
     check_word(&quota.mode, &MODES, &at.to("mode"), problems);
     check_amount(quota.limit.unwrap_or_default(), &at.to("limit"), problems);
@@ -122,6 +128,21 @@ fn check_window(window: &str, at: &Pointer, problems: &mut Problems) {
 
 fn check_name(name: &str, at: &Pointer, problems: &mut Problems) {
     problems.unless(!name.trim().is_empty(), at, "must not be empty");
+    problems.unless(name.len() <= NAME_BYTES_MAX, at, "must not be longer than 200 bytes");
+    problems.unless(!name.chars().any(char::is_control), at, "must not contain control characters");
+}
+
+/// As the host reads an id.
+fn check_id(id: &str, at: &Pointer, problems: &mut Problems) {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    match id {
+        "" => problems.unless(false, at, "must not be empty"),
+        id => {
+            let message = "may contain only a-z, 0-9 and any of . _ -";
+            problems.unless(id.bytes().all(allowed), at, message);
+            problems.unless(id.len() <= ID_BYTES_MAX, at, "must not be longer than 64 bytes");
+        }
+    }
 }
 
 fn check_amount(amount: Decimal, at: &Pointer, problems: &mut Problems) {
@@ -135,7 +156,6 @@ fn check_word(word: &str, known: &[&str], at: &Pointer, problems: &mut Problems)
 
 fn check_providers(providers: &[String], at: &Pointer, problems: &mut Problems) {
     for (provider, at) in providers.iter().zip(at.to("providers").items()) {
-        let is_id = !provider.is_empty() && *provider == provider.to_lowercase();
-        problems.unless(is_id, &at, "must be a provider id in lower case");
+        check_id(provider, &at, problems);
     }
 }

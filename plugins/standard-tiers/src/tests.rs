@@ -123,9 +123,15 @@ fn configuration_errors_name_the_path() {
     let path = "/plans/1/price_monthly";
     check_problem(path, json!("-1"), path, "negative");
     let path = "/plans/0/providers/0";
-    check_problem(path, json!("OpenAI"), path, "lower case");
+    check_problem(path, json!("OpenAI"), path, "may contain only a-z");
     let path = "/plans/0/features/0";
-    check_problem(path, json!("a,b"), path, "comma");
+    check_problem(path, json!("a,b"), path, "may contain only a-z");
+    check_problem(path, json!(""), path, "must not be empty");
+    let path = "/plans/0/tier";
+    check_problem(path, json!(" "), path, "must not be empty");
+    let path = "/plans/0/quotas/0/meter";
+    check_problem(path, json!("no meter"), path, "may contain only a-z");
+    check_problem(path, json!("m".repeat(65)), path, "must not be longer than 64 bytes");
     let path = "/plans/0/quotas/1/name";
     check_problem(path, json!("calls"), path, "another quota");
     let path = "/plans/0/quotas/0/limit";

@@ -154,6 +154,14 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         .map_err(|error| invalid(error.path(), &error.inner().to_string()))
 }
 
+/// Refuses parameters where none are known.
+pub fn no_query(uri: &Uri) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    query::<Nothing>(uri).map(|Nothing {}| ())
+}
+
 pub fn not_json(error: serde_json::Error) -> Problem {
     Problem::invalid("", format!("is not JSON: {error}"))
 }
@@ -167,16 +175,21 @@ fn invalid(path: &Path, message: &str) -> Problem {
             Segment::Unknown => {}
         }
     }
-    // What is missing, or there again, has no path of its own: serde names it in words.
+    let message = name_the_field(&mut pointer, message);
+    Problem::invalid(pointer, message)
+}
+
+/// What is missing, or there again, has no path of its own: serde names it in words. The pointer is
+/// led to it, and what is left to say is returned.
+pub fn name_the_field<'a>(pointer: &mut String, message: &'a str) -> &'a str {
     let summaries = [("missing field `", "is missing"), ("duplicate field `", "is given twice")];
     let named = summaries.into_iter().find_map(|(words, summary)| {
         let (field, _) = message.strip_prefix(words)?.split_once('`')?;
         Some((field, summary))
     });
-    if let Some((field, _)) = named {
-        push(&mut pointer, field);
-    }
-    Problem::invalid(pointer, named.map_or(message, |(_, summary)| summary))
+    let Some((field, summary)) = named else { return message };
+    push(pointer, field);
+    summary
 }
 
 /// Adds a segment, escaped as RFC 6901 asks.

@@ -1,6 +1,8 @@
 //! What a caller is told when something does not go as asked: `application/problem+json`
 //! (RFC 9457). The one place that turns errors into answers.
 
+use std::fmt;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -8,7 +10,7 @@ use serde_json::Value;
 use tollgate_engine::{ConfigProblem, LayError, RollbackError};
 use tollgate_ledger::LedgerError;
 
-use super::json::Json;
+use super::json::{Json, name_the_field};
 use crate::service::Error;
 
 /// The registered type for a quota that is used up.
@@ -36,6 +38,15 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => f.write_str(&self.detail),
+            pointer => write!(f, "{pointer}: {}", self.detail),
+        }
+    }
+}
+
 impl Problem {
     /// One of our own kinds of problem.
     pub fn new(
@@ -59,10 +70,7 @@ impl Problem {
     /// A request with a field that is not as it should be.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: pointer.into(), detail: detail.into() };
-        let summary = match error.pointer.as_str() {
-            "" => error.detail.clone(),
-            pointer => format!("{pointer}: {}", error.detail),
-        };
+        let summary = error.to_string();
         let problem = Self::new(
             StatusCode::BAD_REQUEST,
             "invalid-request",
@@ -179,11 +187,12 @@ fn refused_by_a_policy(problems: &[ConfigProblem]) -> Problem {
     let errors: Vec<_> = problems
         .iter()
         .map(|ConfigProblem { pointer, message }| {
-            let pointer = within_entry(pointer).unwrap_or(pointer).to_owned();
-            FieldError { pointer, detail: message.clone() }
+            let mut pointer = within_entry(pointer).unwrap_or(pointer).to_owned();
+            let detail = name_the_field(&mut pointer, message).to_owned();
+            FieldError { pointer, detail }
         })
         .collect();
-    let shown = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail));
+    let shown = errors.iter().map(FieldError::to_string);
     let detail = shown.collect::<Vec<_>>().join("; ");
     let title = "The request is invalid";
     Problem::new(StatusCode::BAD_REQUEST, "invalid-request", title, detail).with("errors", errors)
