@@ -2,12 +2,18 @@
 mod alerts;
 /// The seed's two service calls, `enforce` and `track`, and its exceptions.
 mod calls;
+/// Plans and prices that are changed.
+mod changes;
 /// `GET …/dashboard/{user_id}`.
 mod dashboard;
+/// What holds for every list, and for every request.
+mod lists;
 /// `GET …/usage-logs/{user_id}`.
 mod logs;
 /// `GET …/usage/{user_id}`.
 mod statistics;
+/// `GET` and `PUT …/user/{user_id}/subscription`.
+mod subscriptions;
 /// `GET …/usage/{user_id}/trends`.
 mod trends;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::PlanId;
 use crate::timestamp::Timestamp;
-use crate::window::Calendar;
+use crate::window::{Calendar, Span, Window};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
@@ -14,8 +14,10 @@ pub struct Subscription {
     pub status: Status,
     pub billing_cycle: BillingCycle,
     pub calendar: Calendar,
+    /// Whether another period follows that which runs: until it is cancelled.
     pub auto_renew: bool,
-    /// When this plan was assigned.
+    /// When this plan was assigned for this cycle, or taken up again after it had been cancelled:
+    /// years count from then on.
     pub since: Timestamp,
 }
 
@@ -35,6 +37,19 @@ pub enum Status {
 pub enum BillingCycle {
     Monthly,
     Yearly,
+}
+
+impl Subscription {
+    /// What runs at an instant and is paid for at once: a month, or a year from the day of the
+    /// plan's assignment.
+    pub fn term(&self, at: Timestamp) -> Span {
+        let month = Window::Month.span(at, &self.calendar);
+        let year = match self.billing_cycle {
+            BillingCycle::Monthly => None,
+            BillingCycle::Yearly => self.calendar.year(self.since, at),
+        };
+        year.unwrap_or(month)
+    }
 }
 
 impl Status {

@@ -70,6 +70,9 @@ impl Span {
     }
 }
 
+/// No year is longer.
+const YEAR_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// A billing period, named by the year and month in which it begins: `2025-01`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PeriodId(CompactString);
@@ -199,6 +202,20 @@ impl Calendar {
             same.filter(|day| *day >= first)
         });
         days.map(|day| self.midnight(day))
+    }
+
+    /// The year from one [anniversary](Self::anniversaries) to the next that contains an instant;
+    /// `None` for what lies before the first.
+    pub fn year(&self, since: Timestamp, at: Timestamp) -> Option<Span> {
+        let (before, after) = (at.minus(YEAR_MAX), at.plus(YEAR_MAX));
+        let mut start = None;
+        for day in self.anniversaries(since, before, after) {
+            match day <= at {
+                true => start = Some(day),
+                false => return start.map(|start| Span { start, end: Some(day) }),
+            }
+        }
+        None
     }
 
     fn date(&self, at: Timestamp) -> NaiveDate {
@@ -457,6 +474,27 @@ mod tests {
         assert_eq!(of("2025-02-01T00:00:00Z", "2025-03-01T00:00:00Z"), ["2025-02-28T00:00:00Z"]);
         assert_eq!(of("2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"), ["2028-02-29T00:00:00Z"]);
         assert!(of("2023-02-01T00:00:00Z", "2023-03-01T00:00:00Z").is_empty(), "before the first");
+    }
+
+    #[test]
+    fn a_year_runs_from_one_anniversary_to_the_next() {
+        let calendar = Calendar::default();
+        let year = |since: &str, now: &str| {
+            let Span { start, end } = calendar.year(at(since), at(now))?;
+            Some((start.to_string(), end.unwrap().to_string()))
+        };
+        let years = |start: &str, end: &str| Some((start.to_owned(), end.to_owned()));
+        let (since, leap) = ("2025-08-10T12:00:00Z", "2024-02-29T15:00:00Z");
+        for (since, now, expected) in [
+            (since, since, years("2025-08-10T00:00:00Z", "2026-08-10T00:00:00Z")),
+            (since, "2026-08-09T23:59:59Z", years("2025-08-10T00:00:00Z", "2026-08-10T00:00:00Z")),
+            (since, "2027-08-10T00:00:00Z", years("2027-08-10T00:00:00Z", "2028-08-10T00:00:00Z")),
+            (leap, "2025-02-27T00:00:00Z", years("2024-02-29T00:00:00Z", "2025-02-28T00:00:00Z")),
+            (leap, "2028-02-28T00:00:00Z", years("2027-02-28T00:00:00Z", "2028-02-29T00:00:00Z")),
+            (since, "2025-08-09T00:00:00Z", None),
+        ] {
+            assert_eq!(year(since, now), expected, "{since} {now}");
+        }
     }
 
     #[test]

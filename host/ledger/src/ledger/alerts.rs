@@ -9,19 +9,20 @@ use crate::root::Claim;
 use crate::store::Store;
 
 impl<S: Store> Ledger<S> {
-    /// The alerts of a level, the newest first, no more than so many; of those that nobody has
-    /// read, or of all. May block.
+    /// The alerts of a level, the newest first, of those that nobody has read, or of all: no more
+    /// than so many, after `offset` others. May block.
     pub fn alerts(
         &self,
         subject: &SubjectId,
         unread_only: bool,
+        offset: usize,
         limit: usize,
     ) -> Result<Alerts, LedgerError> {
         let all = self.store.alerts(subject)?;
         let unread = all.iter().filter(|(_, read_at)| read_at.is_none()).count() as u64;
         let total = if unread_only { unread } else { all.len() as u64 };
         let which = all.into_iter().rev().filter(|(_, read_at)| !unread_only || read_at.is_none());
-        let alerts = which.take(limit).map(|(id, read_at)| self.alerted(id, read_at));
+        let alerts = which.skip(offset).take(limit).map(|(id, read_at)| self.alerted(id, read_at));
         Ok(Alerts { alerts: alerts.collect::<Result<_, _>>()?, total, unread })
     }
 

@@ -39,6 +39,15 @@ impl<S: Store> Ledger<S> {
         Ok(subscribed.await?.0)
     }
 
+    /// How a level's own subscription was changed, the oldest first: each time when, and what it
+    /// became. May block.
+    pub fn subscriptions(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<(Timestamp, Subscription)>, LedgerError> {
+        Ok(self.store.subscriptions(subject)?)
+    }
+
     /// Whether anybody has this plan by choice. Looks through all accounts, and may block.
     pub fn is_subscribed(&self, plan: &PlanId) -> Result<bool, LedgerError> {
         let has = |_: &SubjectId, account: &Account| {
@@ -72,15 +81,23 @@ impl SubscriptionChange {
             auto_renew: true,
             since: now,
         });
-        if subscription.plan != self.plan {
+        let status = self.status.unwrap_or(subscription.status);
+        let billing_cycle = self.billing_cycle.unwrap_or(subscription.billing_cycle);
+        let is_taken_up_again =
+            subscription.status == Status::Cancelled && status != Status::Cancelled;
+        if subscription.plan != self.plan
+            || subscription.billing_cycle != billing_cycle
+            || is_taken_up_again
+        {
             subscription.plan = self.plan.clone();
+            subscription.billing_cycle = billing_cycle;
             subscription.since = now;
         }
+        subscription.status = status;
+        subscription.auto_renew = status != Status::Cancelled;
         let calendar = &mut subscription.calendar;
         calendar.timezone = self.timezone.unwrap_or(calendar.timezone);
         calendar.anchor_day = self.anchor_day.unwrap_or(calendar.anchor_day);
-        subscription.billing_cycle = self.billing_cycle.unwrap_or(subscription.billing_cycle);
-        subscription.status = self.status.unwrap_or(subscription.status);
         subscription
     }
 }

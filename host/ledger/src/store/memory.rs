@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{
+    EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+};
 
 use super::{
     Change, Conflict, Fact, Forget, Logged, Mark, Marked, Rank, RefusalFilter, Store, StoreError,
@@ -248,6 +250,20 @@ impl Store for MemoryStore {
             _ => None,
         });
         Ok(entries.collect())
+    }
+
+    fn subscriptions(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<(Timestamp, Subscription)>, StoreError> {
+        let state = self.0.lock();
+        let changes = state.units.iter().filter_map(|(at, change, _)| match change {
+            Change::Subscribed { subject: own, subscription } if own == subject => {
+                Some((*at, subscription.clone()))
+            }
+            _ => None,
+        });
+        Ok(changes.collect())
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, SubjectId)>, StoreError> {

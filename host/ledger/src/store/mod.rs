@@ -335,6 +335,13 @@ pub trait Store: Send + Sync + 'static {
     /// The closed billing periods of a level, the oldest first.
     fn billing_history(&self, subject: &SubjectId) -> Result<Vec<Arc<BillingEntry>>, StoreError>;
 
+    /// How a level's own subscription was changed, the oldest first: each time when, and what it
+    /// became.
+    fn subscriptions(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<(Timestamp, Subscription)>, StoreError>;
+
     /// Levels whose billing periods were due to be closed at `now` or before, the first so many;
     /// among them may be some that are not due any more, until they are forgotten.
     fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Timestamp, SubjectId)>, StoreError>;

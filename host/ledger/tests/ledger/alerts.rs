@@ -60,7 +60,7 @@ on_every_store! {
             raised += use_tokens(&ledger, "acme/bob", 5, then).await.event.raised.len();
         }
         let [acme, ann, bob] = ["acme", "acme/ann", "acme/bob"]
-            .map(|level| ledger.alerts(&subject(level), false, 1000).unwrap());
+            .map(|level| ledger.alerts(&subject(level), false, 0, 1000).unwrap());
         assert_eq!(thresholds(&acme.alerts), [100, 50, 100, 50, 100, 50, 100, 50]);
         assert_eq!(thresholds(&ann.alerts), [50; 4]);
         assert_eq!((bob.alerts.len(), bob.total, bob.unread), (0, 0, 0));
@@ -76,7 +76,7 @@ on_every_store! {
         assert_eq!(numbers.len(), 12, "each has a number of its own");
         assert!(numbers.iter().all(|number| *number < 1 << 53));
 
-        let some = ledger.alerts(&subject("acme"), false, 3).unwrap();
+        let some = ledger.alerts(&subject("acme"), false, 0, 3).unwrap();
         assert_eq!((thresholds(&some.alerts), some.total), (vec![100, 50, 100], 8));
         let second = Window::Day.span(now.plus(24 * 60 * MINUTES), &Default::default());
         let of_second = ledger.alerts_in(&subject("acme"), &second, 100).unwrap();
@@ -90,11 +90,11 @@ on_every_store! {
         let (ledger, now) = (Ledger::open(store).unwrap(), noon());
         let recorded = use_tokens(&ledger, "ann", 10, now).await;
         assert_eq!(thresholds(&recorded.alerts), [50, 100]);
-        let mut listed = ledger.alerts(&subject("ann"), false, 10).unwrap().alerts;
+        let mut listed = ledger.alerts(&subject("ann"), false, 0, 10).unwrap().alerts;
         listed.reverse();
         assert_eq!(listed, recorded.alerts);
         ledger.read_alert(listed[1].id, &plans(), now).await.unwrap();
-        let listed = ledger.alerts(&subject("ann"), false, 10).unwrap().alerts;
+        let listed = ledger.alerts(&subject("ann"), false, 0, 10).unwrap().alerts;
         assert_eq!([listed[0].read_at, listed[1].read_at], [Some(now), None]);
         let again = ledger.event(&subject("ann"), &recorded.id.to_string()).unwrap().unwrap();
         assert_eq!(again.alerts, recorded.alerts, "what a fact says stays as it was");
@@ -109,11 +109,11 @@ on_every_store! {
         let reads = tokio::join!(read(now), read(now), read(later), read(later));
         assert!(matches!(reads, (Ok(()), Ok(()), Ok(()), Ok(()))), "{reads:?}");
         ledger.read_alert(id, &plans, later).await.unwrap();
-        let list = ledger.alerts(&subject("ann"), false, 10).unwrap();
+        let list = ledger.alerts(&subject("ann"), false, 0, 10).unwrap();
         assert_eq!((list.total, list.unread), (2, 1));
         let read = list.alerts.iter().find(|alert| alert.id == id).unwrap();
         assert!(read.read_at.is_some());
-        let unread = ledger.alerts(&subject("ann"), true, 10).unwrap();
+        let unread = ledger.alerts(&subject("ann"), true, 0, 10).unwrap();
         assert_eq!((thresholds(&unread.alerts), unread.total), (vec![100], 1));
         assert_eq!(store.blocks().count(), 2, "a repetition adds nothing");
     }
@@ -126,7 +126,7 @@ on_every_store! {
             let read = ledger.read_alert(number.to_string().parse().unwrap(), &plans(), now).await;
             assert!(matches!(read, Err(LedgerError::UnknownAlert)), "{number}");
         }
-        assert_eq!(ledger.alerts(&subject("ann"), true, 10).unwrap().total, 2);
+        assert_eq!(ledger.alerts(&subject("ann"), true, 0, 10).unwrap().total, 2);
     }
 }
 
@@ -141,13 +141,13 @@ async fn alerts_and_what_was_read_outlive_a_crash_and_come_back_from_a_backup() 
         if day % 2 == 0 {
             ledger.tick(None, now).unwrap();
         }
-        let id = ledger.alerts(&subject("ann"), true, 1).unwrap().alerts[0].id;
+        let id = ledger.alerts(&subject("ann"), true, 0, 1).unwrap().alerts[0].id;
         ledger.read_alert(id, &plans, now).await.unwrap();
     }
-    let expected = ledger.alerts(&subject("ann"), false, 100).unwrap();
+    let expected = ledger.alerts(&subject("ann"), false, 0, 100).unwrap();
     assert_eq!((expected.total, expected.unread), (24, 12));
     let same = |ledger: &Ledger<SledStore>| {
-        let found = ledger.alerts(&subject("ann"), false, 100).unwrap();
+        let found = ledger.alerts(&subject("ann"), false, 0, 100).unwrap();
         assert_eq!(found.alerts, expected.alerts);
         assert_eq!((found.total, found.unread), (24, 12));
     };

@@ -37,5 +37,6 @@ mod recovery;
 mod refusals;
 mod reservations;
 mod sliding;
+mod subscriptions;
 mod support;
 mod verify;

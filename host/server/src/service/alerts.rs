@@ -6,14 +6,16 @@ use tollgate_ledger::{AlertId, Alerts};
 use super::{Error, Service};
 
 impl Service {
-    /// The alerts of a level, the newest first, no more than so many.
+    /// The alerts of a level, the newest first, without the first `offset` of them, and no more than
+    /// so many.
     pub fn alerts(
         &self,
         subject: &SubjectId,
         unread_only: bool,
+        offset: usize,
         limit: usize,
     ) -> Result<Alerts, Error> {
-        Ok(self.ledger.alerts(subject, unread_only, limit)?)
+        Ok(self.ledger.alerts(subject, unread_only, offset, limit)?)
     }
 
     /// Notes that somebody has read an alert. Once is enough.

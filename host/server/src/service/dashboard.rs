@@ -46,7 +46,7 @@ impl Service {
         };
         Ok(Dashboard {
             months: self.ledger.months(&subject, MONTHS, set.plans(), clock).await?,
-            alerts: self.ledger.alerts(&subject, true, ALERTS_MAX)?,
+            alerts: self.ledger.alerts(&subject, true, 0, ALERTS_MAX)?,
             total: self.statistics(&subject, total, &set)?,
             current: self.statistics(&subject, usage, &set)?,
             projections,

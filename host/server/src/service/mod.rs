@@ -46,7 +46,7 @@ pub use refusals::Refusals;
 pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;
 pub use statistics::Statistics;
-pub use subscription::Subscribed;
+pub use subscription::{Changed, Subscribed};
 
 use crate::app::{Backup, Ledger};
 use crate::clock::Clock;

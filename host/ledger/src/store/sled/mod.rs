@@ -34,7 +34,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{
+    EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+};
 
 use self::closing::Closing;
 use self::overlay::{EventName, Overlay, Quarter};
@@ -121,6 +123,7 @@ impl SledStore {
                     continue;
                 }
                 memory.current.absorb(*id, &unit.accounts, &unit.change);
+                memory.current.subscribe(*id, unit.at, &unit.change);
                 memory.current.mark(unit.turn.mark(), unit.at, *id);
                 if let Some(fact) = unit.change.fact() {
                     let levels = fact.subject().levels();
@@ -342,6 +345,18 @@ impl Store for SledStore {
             found.extend(overlay.history_of(subject).map(|entry| (entry.end, entry.clone())));
         }
         found.extend(self.rows.history(subject)?);
+        Ok(found.into_values().collect())
+    }
+
+    fn subscriptions(
+        &self,
+        subject: &SubjectId,
+    ) -> Result<Vec<(Timestamp, Subscription)>, StoreError> {
+        let mut found = BTreeMap::new();
+        for overlay in self.memory.read().overlays() {
+            found.extend(overlay.subscriptions_of(subject));
+        }
+        found.extend(self.rows.subscriptions(subject)?);
         Ok(found.into_values().collect())
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
+use tollgate_domain::{
+    EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+};
 
 use super::level::{self, ALERT_HASH, LOG_HASH, LevelKey};
 use crate::account::Account;
@@ -70,7 +72,7 @@ pub struct Overlay {
     pub accounts: HashMap<SubjectId, (Version, Arc<Account>)>,
     pub uses: HashMap<SubjectId, Uses>,
     /// Levels whose calendar may have changed.
-    pub subscribed: BTreeSet<SubjectId>,
+    pub subscribed: BTreeMap<SubjectId, BTreeMap<EventId, (Timestamp, Subscription)>>,
     /// By the hash of their root.
     pub reservations: BTreeMap<([u8; 4], ReservationId), Changed>,
     pub events: HashMap<EventName, EventId>,
@@ -209,9 +211,6 @@ impl Overlay {
             self.events.insert(correction_name(&correction.subject, &amendment.key), id);
             self.corrections.entry(amendment.corrects).or_default().push(id);
         }
-        if let Change::Subscribed { subject, .. } = change {
-            self.subscribed.insert(subject.clone());
-        }
         if let Change::Closed { subject, entry } = change {
             self.history.insert((subject.clone(), entry.end), entry.clone());
         }
@@ -238,6 +237,14 @@ impl Overlay {
             self.ordinals.1 += 1;
             let key = level::alert_key(&raised.alert.subject, alert);
             self.alerts.insert(key, level::alert_value(None));
+        }
+    }
+
+    /// Takes in how a committed unit changed a subscription, if it did.
+    pub fn subscribe(&mut self, id: EventId, at: Timestamp, change: &Change) {
+        if let Change::Subscribed { subject, subscription } = change {
+            let changes = self.subscribed.entry(subject.clone()).or_default();
+            changes.insert(id, (at, subscription.clone()));
         }
     }
 
@@ -314,6 +321,14 @@ impl Overlay {
         let (first, last) = (ReservationId::FIRST, ReservationId::LAST);
         let changed = self.reservations.range((hash, first)..=(hash, last));
         changed.map(|(_, changed)| &changed.reservation)
+    }
+
+    pub fn subscriptions_of(
+        &self,
+        subject: &SubjectId,
+    ) -> impl Iterator<Item = (EventId, (Timestamp, Subscription))> {
+        let changes = self.subscribed.get(subject).into_iter().flatten();
+        changes.map(|(id, change)| (*id, change.clone()))
     }
 
     pub fn history_of(&self, subject: &SubjectId) -> impl Iterator<Item = &Arc<BillingEntry>> {

@@ -15,6 +15,7 @@ mod refusals;
 mod reservations;
 mod runs;
 mod shelf;
+mod subscriptions;
 mod writer;
 
 use std::fs::File;

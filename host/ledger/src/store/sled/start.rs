@@ -174,6 +174,7 @@ impl SledStore {
             }
         }
         overlay.absorb(id, &accounts, &entry.change);
+        overlay.subscribe(id, entry.at, &entry.change);
         overlay.mark(entry.mark, entry.at, id);
         let Some(fact) = entry.change.fact() else { return Ok(()) };
         for subject in fact.subject().levels() {

@@ -16,6 +16,7 @@ mod refusals;
 mod reservations;
 mod scales;
 mod sliding;
+mod subscriptions;
 
 pub use self::difference::Difference;
 
@@ -32,6 +33,7 @@ use levels::Levels;
 use months::Months;
 use names::Names;
 use reservations::Reservations;
+use subscriptions::Subscriptions;
 
 /// What came of adding everything up.
 #[derive(Debug, Default)]
@@ -65,6 +67,7 @@ impl SledStore {
         let mut reservations = Reservations::new(may_lack.reservations_before);
         let mut names = Names::new(may_lack.keys_before);
         let mut levels = Levels::default();
+        let mut subscriptions = Subscriptions::default();
         for block in self.rows.blocks_after(0) {
             // Where sled itself fails, it would fail for ever.
             let Some((number, entries)) = differences.readable("the blocks", block) else { break };
@@ -80,6 +83,7 @@ impl SledStore {
                 reservations.add(self, id, &entry, &mut differences);
                 names.add(self, id, &entry, &mut differences);
                 levels.add(self, id, &entry, &mut differences);
+                subscriptions.add(&entry);
             }
             progress(number.min(last_block), last_block);
         }
@@ -92,6 +96,7 @@ impl SledStore {
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);
         levels.compare(self, &mut differences);
+        subscriptions.compare(self, &mut differences);
         self.read_shelf(&mut differences);
         Verification {
             blocks: journal.blocks,

@@ -12,7 +12,7 @@ use super::user::User;
 use crate::http::App;
 use crate::http::alert::AlertView;
 use crate::http::fields::{number, yes_or_no};
-use crate::http::json::query;
+use crate::http::json::{no_query, query};
 use crate::http::problem::Problem;
 use crate::service::Error;
 
@@ -24,6 +24,7 @@ const LIMIT_MAX: u64 = 1000;
 struct Asked {
     unread_only: Option<String>,
     limit: Option<String>,
+    offset: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -43,10 +44,12 @@ struct Message {
 pub async fn list(service: App, user: User, uri: Uri) -> Response {
     let alerts = async {
         let subject = user.subject()?;
-        let Asked { unread_only, limit } = query(&uri)?;
+        let Asked { unread_only, limit, offset } = query(&uri)?;
         let unread_only = yes_or_no("/unread_only", unread_only, false)?;
         let limit = number("/limit", limit, LIMIT, 1..=LIMIT_MAX)?;
-        Ok(service.alerts(&subject, unread_only, usize::try_from(limit).unwrap_or(0))?)
+        let offset = number("/offset", offset, 0, 0..=u64::MAX)?;
+        let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        Ok(service.alerts(&subject, unread_only, size(offset), size(limit))?)
     };
     let alerts: Result<Alerts, Problem> = alerts.await;
     let list = alerts.as_ref().map(|alerts| List {
@@ -58,8 +61,13 @@ pub async fn list(service: App, user: User, uri: Uri) -> Response {
 }
 
 /// Says the same however often it is asked.
-pub async fn mark_read(service: App, alert: Result<Path<String>, PathRejection>) -> Response {
+pub async fn mark_read(
+    service: App,
+    alert: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Response {
     let read = async {
+        no_query(&uri)?;
         // What cannot be a number is none of an alert.
         let id = alert.ok().and_then(|Path(id)| id.parse::<AlertId>().ok());
         let id = id.ok_or(Error::Ledger(LedgerError::UnknownAlert))?;

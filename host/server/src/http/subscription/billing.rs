@@ -1,18 +1,22 @@
 //! `/api/subscription/billing-history/{user_id}`: what was billed, the newest first.
 
+use axum::http::Uri;
 use axum::response::Response;
 use serde::Serialize;
 use tollgate_domain::{PeriodId, Timestamp, Usd};
 
 use super::envelope::{Exception, answer};
+use super::page::{Asked, Page};
 use super::user::User;
 use crate::http::App;
+use crate::http::json::query;
 use crate::http::money::Exact;
 use crate::service::Billed;
 
 #[derive(Serialize)]
 struct History<'a> {
     history: Vec<EntryView<'a>>,
+    /// All that there are, whether or not they are listed here.
     total: usize,
 }
 
@@ -35,16 +39,19 @@ struct EntryView<'a> {
     closed_at: Timestamp,
 }
 
-pub async fn show(service: App, user: User) -> Response {
-    let history = async { Ok(service.billing_history(user.subject()?).await?) };
+pub async fn show(service: App, user: User, uri: Uri) -> Response {
+    let history = async {
+        let page = query::<Asked>(&uri)?.page()?;
+        Ok((service.billing_history(user.subject()?).await?, page))
+    };
     let history = history.await;
-    let view = history.as_ref().map(|history| History::new(history));
+    let view = history.as_ref().map(|(history, page)| History::new(history, page));
     answer(&service, Exception::Subscription, Some(&user), view)
 }
 
 impl<'a> History<'a> {
-    fn new(billed: &'a [Billed]) -> Self {
-        let history = billed.iter().map(EntryView::new).collect();
+    fn new(billed: &'a [Billed], page: &Page) -> Self {
+        let history = page.of(billed).iter().map(EntryView::new).collect();
         Self { history, total: billed.len() }
     }
 }

@@ -1,5 +1,6 @@
 //! `POST /api/subscription/enforce`: whether a call may be made, asked as the seed asks it.
 
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
@@ -11,7 +12,7 @@ use super::envelope::{Exception, Failed, answer, failure};
 use super::user::User;
 use crate::http::App;
 use crate::http::fields::Whole;
-use crate::http::json::{JsonBody, parse};
+use crate::http::json::{JsonBody, no_query, parse};
 use crate::http::money::Exact;
 use crate::http::problem::Problem;
 use crate::http::{rate_limit, reservations};
@@ -56,10 +57,11 @@ struct Standing<'a> {
     resets_at: Option<Timestamp>,
 }
 
-pub async fn enforce(service: App, body: Result<JsonBody, Problem>) -> Response {
+pub async fn enforce(service: App, uri: Uri, body: Result<JsonBody, Problem>) -> Response {
     let user = body.as_ref().map_or(User::unknown(), |JsonBody(body)| User::in_body(body));
     let answered = async {
         let subscription = |problem| Failed(Exception::Subscription, problem);
+        no_query(&uri).map_err(subscription)?;
         let JsonBody(body) = body.map_err(subscription)?;
         let ask: Ask = parse(&body).map_err(subscription)?;
         let provider = ask.provider.clone();

@@ -8,6 +8,7 @@ mod enforce;
 mod envelope;
 mod limits;
 mod logs;
+mod page;
 mod plans;
 mod pricing;
 mod subscriptions;
@@ -44,6 +45,7 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/dashboard/{user_id}", get(dashboard::show))
         .route("/enforce", post(enforce::enforce))
         .route("/track", post(track::track))
+        .route("/user/{user_id}/subscription/history", get(subscriptions::history))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
 }

@@ -1,6 +1,8 @@
 //! `/api/subscription/plans`
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::Uri;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -8,14 +10,16 @@ use tollgate_domain::{FeatureId, Plan, PlanId, ProviderId, Usd};
 
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
+use super::page::Asked;
 use crate::http::App;
-use crate::http::json::{JsonBody, parse};
+use crate::http::json::{JsonBody, no_query, parse, query};
 use crate::http::money::Exact;
 use crate::http::problem::Problem;
 
 #[derive(Serialize)]
 struct Plans<'a> {
     plans: Vec<PlanView<'a>>,
+    /// All that there are, whether or not they are listed here.
     total: usize,
 }
 
@@ -34,10 +38,11 @@ struct PlanView<'a> {
 }
 
 /// The cheapest first.
-pub async fn list(service: App) -> Response {
-    let plans = service.plans().map_err(Problem::from);
-    let plans = plans.as_ref().map(|plans| Plans {
-        plans: plans.iter().map(|plan| view(plan)).collect(),
+pub async fn list(service: App, uri: Uri) -> Response {
+    let page = query::<Asked>(&uri).and_then(Asked::page);
+    let plans = page.and_then(|page| Ok((service.plans()?, page)));
+    let plans = plans.as_ref().map(|(plans, page)| Plans {
+        plans: page.of(plans).iter().map(|plan| view(plan)).collect(),
         total: plans.len(),
     });
     answer(&service, Exception::Subscription, None, plans)
@@ -46,11 +51,13 @@ pub async fn list(service: App) -> Response {
 /// Creates a plan or changes it, at once; what was used stays used.
 pub async fn change(
     service: App,
-    Path(plan): Path<String>,
+    plan: Result<Path<String>, PathRejection>,
+    uri: Uri,
     body: Result<JsonBody, Problem>,
 ) -> Response {
     let changed = async {
-        let id = plan_id(&plan)?;
+        let id = plan_id(plan)?;
+        no_query(&uri)?;
         let terms = parse::<Map<String, Value>>(&body?.0)?;
         if terms.get("id").is_some_and(|other| other.as_str() != Some(id.as_str())) {
             return Err(Problem::invalid("/id", "is another plan than the path names"));
@@ -62,14 +69,18 @@ pub async fn change(
 }
 
 /// Takes a plan away that nobody has.
-pub async fn delete(service: App, Path(plan): Path<String>) -> Response {
-    let deleted = async { Ok(service.delete_plan(plan_id(&plan)?).await?) };
+pub async fn delete(service: App, plan: Result<Path<String>, PathRejection>, uri: Uri) -> Response {
+    let deleted = async {
+        no_query(&uri)?;
+        Ok(service.delete_plan(plan_id(plan)?).await?)
+    };
     let deleted = deleted.await;
     let message = deleted.as_ref().map(|()| json!({ "message": "Plan deleted" }));
     answer(&service, Exception::Subscription, None, message)
 }
 
-fn plan_id(text: &str) -> Result<PlanId, Problem> {
+fn plan_id(segment: Result<Path<String>, PathRejection>) -> Result<PlanId, Problem> {
+    let Path(text) = segment.map_err(|_| Problem::invalid("/plan", "is not UTF-8"))?;
     text.parse().map_err(|error| Problem::invalid("/plan", format!("{error}")))
 }
 

@@ -1,5 +1,6 @@
 //! `/api/subscription/user/{user_id}/subscription`
 
+use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{BillingCycle, FeatureId, PlanId, Status, SubjectId, Timestamp};
@@ -7,12 +8,13 @@ use tollgate_ledger::SubscriptionChange;
 
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
+use super::page::Asked;
 use super::user::User;
 use crate::http::App;
 use crate::http::fields::Whole;
-use crate::http::json::{JsonBody, parse};
+use crate::http::json::{JsonBody, no_query, parse, query};
 use crate::http::problem::Problem;
-use crate::service::Subscribed;
+use crate::service::{Changed, Subscribed};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,22 +43,66 @@ struct SubscriptionView<'a> {
     features: &'a [FeatureId],
 }
 
-pub async fn show(service: App, user: User) -> Response {
-    let subscribed = async { Ok(service.subscription(user.subject()?).await?) };
+#[derive(Serialize)]
+struct History<'a> {
+    history: Vec<ChangedView<'a>>,
+    /// All that there are, whether or not they are listed here.
+    total: usize,
+}
+
+/// What a subscription became.
+#[derive(Serialize)]
+struct ChangedView<'a> {
+    changed_at: Timestamp,
+    change: &'static str,
+    plan_name: &'a str,
+    plan_id: &'a PlanId,
+    status: &'static str,
+    billing_cycle: &'static str,
+    timezone: &'static str,
+    anchor_day: u8,
+    auto_renew: bool,
+}
+
+pub async fn show(service: App, user: User, uri: Uri) -> Response {
+    let subscribed = async {
+        no_query(&uri)?;
+        Ok(service.subscription(user.subject()?).await?)
+    };
     let subscribed = subscribed.await;
     let view = subscribed.as_ref().map(SubscriptionView::new);
     answer(&service, Exception::Subscription, Some(&user), view)
 }
 
 /// Takes effect at once, and keeps what was used.
-pub async fn change(service: App, user: User, body: Result<JsonBody, Problem>) -> Response {
+pub async fn change(
+    service: App,
+    user: User,
+    uri: Uri,
+    body: Result<JsonBody, Problem>,
+) -> Response {
     let subscribed = async {
+        no_query(&uri)?;
         let JsonBody(body) = body?;
         let change = parse::<Change>(&body)?.into_change()?;
         Ok(service.subscribe(user.subject()?, change).await?)
     };
     let subscribed = subscribed.await;
     let view = subscribed.as_ref().map(SubscriptionView::new);
+    answer(&service, Exception::Subscription, Some(&user), view)
+}
+
+/// The newest first.
+pub async fn history(service: App, user: User, uri: Uri) -> Response {
+    let history = async {
+        let page = query::<Asked>(&uri)?.page()?;
+        Ok((service.subscription_history(&user.subject()?)?, page))
+    };
+    let history: Result<_, Problem> = history.await;
+    let view = history.as_ref().map(|(history, page)| History {
+        history: page.of(history).iter().map(ChangedView::new).collect(),
+        total: history.len(),
+    });
     answer(&service, Exception::Subscription, Some(&user), view)
 }
 
@@ -72,6 +118,23 @@ impl Change {
             anchor_day: self.anchor_day.and_then(|day| u8::try_from(day.0).ok()),
             status: self.status,
         })
+    }
+}
+
+impl<'a> ChangedView<'a> {
+    fn new(changed: &'a Changed) -> Self {
+        let Changed { at, how, subscription, plan } = changed;
+        Self {
+            changed_at: *at,
+            change: how.as_str(),
+            plan_name: plan.as_deref().map_or(subscription.plan.as_str(), |plan| &plan.name),
+            plan_id: &subscription.plan,
+            status: subscription.status.as_str(),
+            billing_cycle: subscription.billing_cycle.as_str(),
+            timezone: subscription.calendar.timezone.name(),
+            anchor_day: subscription.calendar.anchor_day,
+            auto_renew: subscription.auto_renew,
+        }
     }
 }
 

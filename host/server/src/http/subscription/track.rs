@@ -1,6 +1,6 @@
 //! `POST /api/subscription/track`: a call that was made, told as the seed tells it.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{Call, EndpointName, ModelId, ProviderId, QuantityName, SubjectPath, Usage};
@@ -13,7 +13,7 @@ use crate::http::App;
 use crate::http::alert::AlertView;
 use crate::http::fields::{Money, Seconds, Text, Whole};
 use crate::http::idempotency::{IdempotencyKey, replayed};
-use crate::http::json::{JsonBody, parse};
+use crate::http::json::{JsonBody, no_query, parse};
 use crate::http::problem::Problem;
 use crate::service::{Error, Made, UseReport, Used};
 
@@ -44,12 +44,14 @@ struct Tracked<'a> {
 
 pub async fn track(
     service: App,
+    uri: Uri,
     key: Result<IdempotencyKey, Problem>,
     body: Result<JsonBody, Problem>,
 ) -> Response {
     let user = body.as_ref().map_or(User::unknown(), |JsonBody(body)| User::in_body(body));
     let recorded = async {
         let tracking = |problem| Failed(Exception::Tracking, problem);
+        no_query(&uri).map_err(tracking)?;
         let JsonBody(body) = body.map_err(tracking)?;
         let track: Track = parse(&body).map_err(tracking)?;
         let turn = key.and_then(|key| key.turn(&service, &body)).map_err(tracking)?;

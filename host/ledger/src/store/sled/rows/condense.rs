@@ -29,6 +29,11 @@ impl Rows {
             let corrections: BTreeSet<_> = corrections.collect();
             writer.put(&Key::corrections(*event), &corrections)?;
         }
+        for (subject, changes) in &overlay.subscribed {
+            for (id, change) in changes {
+                writer.put(&Key::subscription(subject, *id), change)?;
+            }
+        }
         for ((subject, end), entry) in &overlay.history {
             writer.put(&Key::entry(subject, *end), entry)?;
         }
@@ -77,7 +82,7 @@ impl Rows {
             self.condense_days(writer, subject, uses, as_of, &calendar(subject)?)?;
         }
         writer.flush()?;
-        for subject in &overlay.subscribed {
+        for subject in overlay.subscribed.keys() {
             self.condense_months(writer, subject, as_of, &calendar(subject)?)?;
         }
         Ok(())

@@ -64,6 +64,12 @@ impl Key {
         Self::new(b'H', &[subject.as_str().as_bytes(), &[0], &in_order(end.micros())])
     }
 
+    /// What a level's subscription was changed to, by the unit that did.
+    pub fn subscription(subject: &SubjectId, unit: EventId) -> Self {
+        let (block, index) = (unit.block.to_be_bytes(), unit.index.to_be_bytes());
+        Self::new(b'U', &[subject.as_str().as_bytes(), &[0], &block, &index])
+    }
+
     /// When a level's billing period is due to be closed, in the order of time.
     pub fn due(at: Timestamp, subject: &SubjectId) -> Self {
         Self::new(b'P', &[&in_order(at.micros()), subject.as_str().as_bytes()])
