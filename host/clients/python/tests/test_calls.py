@@ -136,6 +136,34 @@ def test_a_cancelled_block_releases_and_one_that_had_used_something_settles(
     assert event["usage"]["input_tokens"] == 7
 
 
+def test_what_was_used_is_told_to_its_end_however_often_its_task_is_cancelled(
+    subject: NewSubject, service: Service
+) -> None:
+    ann = subject("only-1")
+
+    async def test(client: AsyncClient) -> None:
+        began = asyncio.Event()
+
+        async def block() -> None:
+            async with client.call(ann, "gemini", model=FLASH) as call:
+                call.used(input_tokens=7)
+                began.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(block())
+        await began.wait()
+        # Telling it takes a new connection, and so more than one step of the loop.
+        client._transport.close()
+        while not task.done():
+            # As a framework does that ends all the tasks of a request that was hung up.
+            task.cancel()
+            await asyncio.sleep(0)
+
+    on_loop(service, test)
+    (event,) = service.events(ann)
+    assert event["usage"]["input_tokens"] == 7
+
+
 def test_a_task_that_is_cancelled_while_it_waits_for_quota_holds_none(
     subject: NewSubject, service: Service
 ) -> None:
