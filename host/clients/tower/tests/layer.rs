@@ -90,10 +90,19 @@ impl Service {
         .await;
     }
 
-    async fn events(&self) -> Vec<Value> {
-        let answer = self.http.get(format!("{}/v1/export", self.url)).send().await.unwrap();
-        let text = answer.text().await.unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    /// Of a subject with one event, that event, once it is on disk.
+    async fn event(&self, subject: &str) -> Value {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let answer = self.http.get(format!("{}/v1/export", self.url)).send().await.unwrap();
+            let text = answer.text().await.unwrap();
+            let mut events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            if let Some(event) = events.find(|event| event["subject"] == subject) {
+                return event;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{subject} has no event");
     }
 
     async fn eventually(&self, what: &str, holds: impl AsyncFn(&Self) -> bool) {
@@ -225,8 +234,7 @@ async fn requests_are_held_to_a_quota_and_recorded_with_what_they_used() {
     service.subject("says").await;
     assert_eq!(call(&app, "/says", "says").await.text().await.unwrap(), "chunkchunkchunk");
     service.comes_to("says", "1").await;
-    let events = service.events().await;
-    let event = events.iter().find(|event| event["subject"] == "says").unwrap();
+    let event = service.event("says").await;
     assert_eq!(event["usage"], json!({ "calls": 1, "input_tokens": 1000, "output_tokens": 500 }));
     assert_eq!(event["cost"], "0.0003125");
     assert_eq!(event["endpoint"], "/says");
