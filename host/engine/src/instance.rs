@@ -13,9 +13,10 @@ use crate::limits::{FUEL_PER_INPUT_BYTE, Limits};
 use crate::manifest::{Manifest, ManifestError};
 use crate::plugin::Plugin;
 use crate::runtime::deadline_epochs;
+use crate::stats::Spent;
 
 /// Setting up is bounded by its fuel; this only ends what fuel does not see.
-const SET_UP_DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const SET_UP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A guest that is ready to be called.
 pub(crate) struct Instance<K: PolicyKind> {
@@ -24,6 +25,8 @@ pub(crate) struct Instance<K: PolicyKind> {
     needs: Needs,
     limits: Limits,
     calls: u64,
+    /// That the last call was given.
+    fuel: u64,
 }
 
 /// What it takes to make instances of a policy.
@@ -82,7 +85,7 @@ impl<K: PolicyKind> Blueprint<K> {
         run(&mut store, set_up, |store| lifecycle.call_configure(store, &self.manifest.config))
             .map_err(StartError::when("configured"))?
             .map_err(|problems| self.config_error(problems))?;
-        Ok(Instance { store, guest, needs, limits, calls: 0 })
+        Ok(Instance { store, guest, needs, limits, calls: 0, fuel: 0 })
     }
 
     fn config_error(&self, problems: Vec<lifecycle::Problem>) -> StartError {
@@ -102,6 +105,13 @@ impl<K: PolicyKind> Instance<K> {
         self.needs
     }
 
+    /// What the last call took.
+    pub fn spent(&self) -> Spent {
+        let left = self.store.get_fuel().unwrap_or(0);
+        let memory_bytes = self.store.data().memory.bytes();
+        Spent { fuel: self.fuel.saturating_sub(left), memory_bytes }
+    }
+
     /// How often it was called since it was configured.
     pub fn calls(&self) -> u64 {
         self.calls
@@ -117,6 +127,7 @@ impl<K: PolicyKind> Instance<K> {
         self.calls += 1;
         let fuel = input_bytes.saturating_mul(FUEL_PER_INPUT_BYTE);
         let fuel = fuel.saturating_add(self.limits.fuel_per_call);
+        self.fuel = fuel;
         let deadline = Duration::from_millis(self.limits.deadline_ms);
         run(&mut self.store, (fuel, deadline), |store| function(&self.guest, store))
     }
@@ -132,7 +143,7 @@ impl<K: PolicyKind> Instance<K> {
 }
 
 /// Runs guest code within `fuel` and `deadline`.
-fn run<R>(
+pub(crate) fn run<R>(
     store: &mut Store<GuestState>,
     (fuel, deadline): (u64, Duration),
     function: impl FnOnce(&mut Store<GuestState>) -> wasmtime::Result<R>,

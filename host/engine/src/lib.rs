@@ -38,6 +38,7 @@ mod stats;
 mod status;
 mod wasi;
 mod watch;
+mod workbench;
 mod workshop;
 
 use std::sync::Arc;
@@ -53,6 +54,9 @@ pub use policies::{OpenError, Policies};
 pub use set::PolicySet;
 pub use status::{PolicyInfo, PolicyStatus, Rejection};
 pub use watch::{FolderWatch, WatchError};
+pub use workbench::{
+    Failed, Inspection, LimitsInForce, Measured, NotTaken, Question, Reply, Trial, Workbench,
+};
 
 /// What time it is. The engine has no clock of its own.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -67,6 +67,11 @@ impl MemoryLimiter {
         let bytes_max = usize::try_from(limits.memory_bytes()).unwrap_or(usize::MAX);
         Self { bytes_max, bytes: 0, denied: false }
     }
+
+    /// What the instance has now.
+    pub fn bytes(&self) -> u64 {
+        self.bytes as u64
+    }
 }
 
 impl ResourceLimiter for MemoryLimiter {

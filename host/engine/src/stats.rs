@@ -6,6 +6,14 @@ use std::time::Duration;
 
 use crate::fault::Fault;
 
+/// What a call took of what it may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub fuel: u64,
+    /// What the instance has after the call; memory is never given back.
+    pub memory_bytes: u64,
+}
+
 /// Counters of one policy. Relaxed throughout: each is true by itself, and none decides anything.
 #[derive(Debug)]
 pub(crate) struct Stats {

@@ -61,7 +61,7 @@ impl Workshop {
         candidates
     }
 
-    fn build(
+    pub fn build(
         &mut self,
         files: Files,
         runtime: &Runtime,
