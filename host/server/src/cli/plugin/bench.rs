@@ -35,7 +35,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let width = cases.iter().map(|case| case.name.chars().count()).max().unwrap_or(0).max(16);
     let mut out = stdout().lock();
     let (name, kind, calls) = (&candidate.name, trial.kind(), thousands(args.calls.into()));
-    writeln!(out, "{name}, a {kind} policy: {calls} calls a case, on one warm instance")?;
+    writeln!(out, "{name}, of the kind {kind}: {calls} calls a case, on one warm instance")?;
     writeln!(
         out,
         "{:width$} {:>12} {:>12} {:>14} {:>12}",

@@ -28,7 +28,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<()> {
         joined.map_err(|why| refused(name, &why))?;
     }
     let mut out = stdout().lock();
-    writeln!(out, "{name} would be taken as a {} policy", trial.kind())?;
+    writeln!(out, "{name} would be taken: a policy of the kind {}", trial.kind())?;
     for plan in trial.plans() {
         writeln!(out, "  plan {} ({}), quotas {}", plan.id, plan.name, plan.quotas.len())?;
     }

@@ -6,17 +6,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use include_dir::{Dir, include_dir};
 use tollgate_engine::Kind;
 use wit_bindgen_core::wit_parser::Resolve;
 use wit_bindgen_core::Files;
 
-/// The files of `wit/`, with their documentation. The first has what all kinds share.
-pub const CONTRACT: [(&str, &str); 4] = [
-    ("policy.wit", include_str!("../../../../../wit/policy.wit")),
-    ("tier-policy.wit", include_str!("../../../../../wit/tier-policy.wit")),
-    ("pricing-policy.wit", include_str!("../../../../../wit/pricing-policy.wit")),
-    ("alert-policy.wit", include_str!("../../../../../wit/alert-policy.wit")),
-];
+/// The files of `wit/`, with their documentation.
+static CONTRACT: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
+
+/// What each of its files says first, and one file may say once.
+const PACKAGE: &str = "package tollgate:policy@0.1.0;";
+
+/// The names and the texts of the contract's files.
+pub fn contract() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CONTRACT.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
+}
 
 #[derive(Args)]
 pub struct WitArgs {
@@ -33,13 +37,13 @@ pub fn run(args: &WitArgs) -> anyhow::Result<()> {
     match (&args.output, args.c) {
         (None, _) => {
             let mut out = stdout().lock();
-            for (name, text) in CONTRACT {
+            for (name, text) in contract() {
                 writeln!(out, "// {name}\n\n{text}")?;
             }
             Ok(())
         }
         (Some(folder), None) => {
-            CONTRACT.iter().try_for_each(|(name, text)| write(folder, name, text.as_bytes()))
+            contract().try_for_each(|(name, text)| write(folder, name, text.as_bytes()))
         }
         (Some(folder), Some(kind)) => {
             c_bindings(kind)?.iter().try_for_each(|(name, bytes)| write(folder, name, bytes))
@@ -61,13 +65,10 @@ pub fn c_bindings(kind: Kind) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     Ok(files.iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect())
 }
 
-/// The contract as a single package: each of its files says which package it belongs to, and one
-/// file may say so once.
+/// The contract as a single file.
 fn in_one_file() -> String {
-    let declares = |line: &&str| line.starts_with("package ");
-    let rest = CONTRACT[1..].iter().flat_map(|(_, text)| text.lines().filter(|it| !declares(it)));
-    let lines = CONTRACT[0].1.lines().chain(rest);
-    lines.flat_map(|line| [line, "\n"]).collect()
+    let texts = contract().map(|(_, text)| text.replacen(PACKAGE, "", 1));
+    std::iter::once(PACKAGE.to_owned()).chain(texts).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes a file, and the folder that it is in.
@@ -83,13 +84,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_contract_is_published() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
-        let mut files: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
-        files.sort();
-        let mut published: Vec<_> = CONTRACT.iter().map(|(name, _)| (*name).into()).collect();
-        published.sort();
-        assert_eq!(files, published);
+    fn every_file_of_the_contract_says_which_package_it_belongs_to() {
+        assert!(contract().count() >= 4);
+        for (name, text) in contract() {
+            assert_eq!(text.matches(PACKAGE).count(), 1, "{name}");
+        }
     }
 }

@@ -27,7 +27,11 @@ impl Policy for ClosedDays {
 
     fn new(config: Self) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
-        for (day, at) in config.closed_on.iter().zip(Pointer::root().to("closed_on").items()) {
+        for (day, at) in config
+            .closed_on
+            .iter()
+            .zip(Pointer::root().to("closed_on").items())
+        {
             problems.unless((1..=7).contains(day), &at, "is no day of the week, 1 to 7");
         }
         problems.into_result().map(|()| config)
@@ -53,8 +57,16 @@ mod tests {
     #[test]
     fn only_the_days_of_the_configuration_are_closed() {
         let policy: ClosedDays = configure("closed_on = [7]").unwrap();
-        let on = |day| policy.evaluate(&call("gemini").with_fact("local-weekday", day), &[level("acme")]);
-        assert_eq!(on("7"), Verdict::refuse(0, "closed", "We are closed today."));
+        let on = |day| {
+            policy.evaluate(
+                &call("gemini").with_fact("local-weekday", day),
+                &[level("acme")],
+            )
+        };
+        assert_eq!(
+            on("7"),
+            Verdict::refuse(0, "closed", "We are closed today.")
+        );
         assert_eq!(on("1"), Verdict::allow());
     }
 

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use tollgate_plugin::alert::{Alert, Reading};
-use tollgate_plugin::{AlertPolicy, Description, JsonSchema, Pointer, Policy, Problem, Problems};
 use tollgate_plugin::export_alert;
+use tollgate_plugin::{AlertPolicy, Description, JsonSchema, Pointer, Policy, Problem, Problems};
 
 /// The `[config]` table of the manifest.
 #[derive(Deserialize, JsonSchema)]
@@ -60,8 +60,14 @@ mod tests {
     fn a_share_of_the_limit_is_worth_one_warning() {
         let policy: ShareOfLimit = configure("percent = 75").unwrap();
         let due = policy.due(&[reading("calls", 200, 149), reading("calls", 200, 150)]);
-        assert_eq!(due.iter().map(|alert| alert.reading).collect::<Vec<_>>(), [1]);
-        assert_eq!(policy.due(&[reading("calls", 200, 199).with_raised(&[75])]), []);
+        assert_eq!(
+            due.iter().map(|alert| alert.reading).collect::<Vec<_>>(),
+            [1]
+        );
+        assert_eq!(
+            policy.due(&[reading("calls", 200, 199).with_raised(&[75])]),
+            []
+        );
     }
 
     #[test]

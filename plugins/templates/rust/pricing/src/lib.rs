@@ -28,9 +28,17 @@ impl Policy for FlatPrices {
     fn new(config: Self) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
         let at = Pointer::root().to("prices");
-        problems.unless(!config.prices.is_empty(), &at, "at least one price is needed");
+        problems.unless(
+            !config.prices.is_empty(),
+            &at,
+            "at least one price is needed",
+        );
         for (provider, price) in &config.prices {
-            problems.unless(!price.is_negative(), &at.to(provider), "must not be negative");
+            problems.unless(
+                !price.is_negative(),
+                &at.to(provider),
+                "must not be negative",
+            );
         }
         problems.into_result().map(|()| config)
     }
@@ -42,10 +50,15 @@ impl PricingPolicy for FlatPrices {
     }
 
     fn price(&self, call: &Call) -> Result<Option<Quote>, Failure> {
-        let Some(&price) = self.prices.get(&call.provider) else { return Ok(None) };
+        let Some(&price) = self.prices.get(&call.provider) else {
+            return Ok(None);
+        };
         let calls = call.amount("calls").unwrap_or_default();
         let charge = Charge::new("calls", calls, price, "fee")?;
-        Ok(Some(Quote { entry: call.provider.clone(), charges: vec![charge] }))
+        Ok(Some(Quote {
+            entry: call.provider.clone(),
+            charges: vec![charge],
+        }))
     }
 
     fn catalog(&self, page: u32) -> Vec<Listing> {
@@ -53,7 +66,10 @@ impl PricingPolicy for FlatPrices {
         let listing = |(provider, price): (&String, &Decimal)| Listing {
             provider: provider.clone(),
             model: String::new(),
-            rates: vec![Rate { quantity: "calls".into(), unit_price: *price }],
+            rates: vec![Rate {
+                quantity: "calls".into(),
+                unit_price: *price,
+            }],
             description: String::new(),
             effective_date: String::new(),
         };
@@ -70,7 +86,10 @@ mod tests {
     #[test]
     fn each_call_costs_the_price() {
         let policy: FlatPrices = configure("prices = { exa = '0.005' }").unwrap();
-        let quote = policy.price(&call("exa").using("calls", 3)).unwrap().unwrap();
+        let quote = policy
+            .price(&call("exa").using("calls", 3))
+            .unwrap()
+            .unwrap();
         assert_eq!(quote.charges[0].cost.to_string(), "0.015");
         assert_eq!(policy.price(&call("gemini")).unwrap(), None);
     }
