@@ -9,11 +9,11 @@ cd "$(dirname "$0")/.."
 tollgate=${TOLLGATE:-target/release/tollgate}
 [ -x "$tollgate" ] || { echo "$tollgate is missing: build it first (cargo build --release)" >&2; exit 1; }
 
-# The workspace's default members.
+# The workspace's default members: the crates that lie in plugins/ itself.
 plugins/cargo-wasm.sh
 
-for manifest in policies/*.toml; do
-    name=$(basename "$manifest" .toml)
+for crate in plugins/*/Cargo.toml; do
+    name=$(basename "$(dirname "$crate")")
     module=plugins/target/wasm32-unknown-unknown/release/$(echo "$name" | tr - _).wasm
     component=policies/$name.wasm
     [ ! -e "$module" ] || [ "$component" -nt "$module" ] ||

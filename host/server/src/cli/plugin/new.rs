@@ -74,6 +74,7 @@ fn add_contract(folder: &Path, args: &NewArgs) -> anyhow::Result<()> {
         return files.iter().try_for_each(|(name, bytes)| wit::write(&bindings, name, bytes));
     }
     if args.language == Language::Rust {
+        wit::write(folder, "Cargo.lock", sdk::LOCK.as_bytes())?;
         if args.sdk.is_some() {
             return Ok(());
         }

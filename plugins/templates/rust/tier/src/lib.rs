@@ -11,6 +11,7 @@ use tollgate_plugin::{TierPolicy, export_tier};
 #[serde(deny_unknown_fields)]
 struct ClosedDays {
     /// Days of the week, from 1 for Monday to 7 for Sunday.
+    #[schemars(inner(range(min = 1, max = 7)))]
     closed_on: Vec<u8>,
 }
 

@@ -11,6 +11,10 @@ static SOURCES: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk/src");
 const MANIFEST: &str = include_str!("../../../../../../plugins/sdk/Cargo.toml");
 const WORKSPACE: &str = include_str!("../../../../../../plugins/Cargo.toml");
 
+/// The versions of all dependencies that this repository is tested with. Cargo drops what a new
+/// crate does not need.
+pub const LOCK: &str = include_str!("../../../../../../plugins/Cargo.lock");
+
 /// Paths inside the folder of the plugin, with the content of the files.
 pub fn files() -> anyhow::Result<Vec<(String, String)>> {
     let mut files = vec![(format!("{PLACE}/Cargo.toml"), manifest()?)];
