@@ -123,7 +123,8 @@ fn a_mistake_in_a_case_names_its_place() {
     let complaint = bad(with_cases("test", &SOLD.replace("[{ plan", "[{}, { plan")));
     assert!(complaint.contains("there are 2 levels"), "{complaint}");
     let float = "\nlevels = [{ plan = \"free\", quotas = [{ name = \"calls\", used = 0.5 }] }]";
-    let complaint = bad(with_cases("test", &SOLD.replace("\nlevels = [{ plan = \"free\" }]", float)));
+    let complaint =
+        bad(with_cases("test", &SOLD.replace("\nlevels = [{ plan = \"free\" }]", float)));
     assert!(complaint.contains("a decimal in quotes"), "{complaint}");
 }
 

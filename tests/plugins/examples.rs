@@ -46,8 +46,7 @@ fn every_example_is_tested() {
     let entries = fs::read_dir(root().join("plugins/examples")).unwrap();
     let entries = entries.map(|entry| entry.unwrap());
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
-    let mut names: Vec<_> =
-        folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
     names.sort();
     let tested = ["margin", "model-allowlist", "spend-rise", "team-share", "weekend-burst"];
     assert_eq!(names, tested);

@@ -4,6 +4,7 @@ use wasmtime::Store;
 use wit_component::DecodedWasm;
 
 use super::{NotTaken, Workbench};
+use crate::Kind;
 use crate::bindings::lifecycle;
 use crate::digest::Digest;
 use crate::guest_state::GuestState;
@@ -11,7 +12,6 @@ use crate::instance::{SET_UP_DEADLINE, StartError, run};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
 use crate::refusal::{Refused, Step};
-use crate::Kind;
 
 /// A plugin as it is, whatever a manifest makes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

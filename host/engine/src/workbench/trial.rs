@@ -186,7 +186,6 @@ fn measure<K: PolicyKind>(
         spent = instance.spent();
         reply
     });
-    let reply =
-        reply.map_err(|fault| Failed { kind: fault.kind(), message: fault.to_string() });
+    let reply = reply.map_err(|fault| Failed { kind: fault.kind(), message: fault.to_string() });
     Measured { reply, time, fuel: spent.fuel, memory_bytes: spent.memory_bytes }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use tollgate_engine::{Measured, Question, Trial, Workbench};
 
 use super::candidate::CandidateArgs;
-use super::figures::{micros, mib, thousands};
+use super::figures::{mib, micros, thousands};
 use super::test::read_cases;
 
 #[derive(Args)]

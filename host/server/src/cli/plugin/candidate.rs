@@ -29,7 +29,8 @@ impl CandidateArgs {
     pub fn read(&self, workbench: &Workbench) -> anyhow::Result<Candidate> {
         if self.file.extension().is_some_and(|extension| extension == "toml") {
             let (name, manifest) = (stem(&self.file), read_text(&self.file)?);
-            let plugin = workbench.plugin_of(&name, &manifest).map_err(|why| refused(&name, &why))?;
+            let plugin =
+                workbench.plugin_of(&name, &manifest).map_err(|why| refused(&name, &why))?;
             let plugin = read(&self.file.with_file_name(plugin))?;
             return Ok(Candidate { name, manifest, plugin });
         }

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use serde::Deserialize;
 use serde_json::Value;
 use tollgate_domain::{
-    EndpointName, FeatureId, Meter, Metadata, ModelId, PlanId, ProviderId, QuantityName, QuotaName,
+    EndpointName, FeatureId, Metadata, Meter, ModelId, PlanId, ProviderId, QuantityName, QuotaName,
     SubjectPath, Timestamp, Window,
 };
 

@@ -45,8 +45,7 @@ fn compare(place: &str, expected: &Value, answer: &Value, found: &mut Vec<String
 
 /// Numbers are compared by their value, however they are written: `200` is `"200.00"`.
 fn same(expected: &Value, answer: &Value) -> bool {
-    expected == answer
-        || number(expected).is_some_and(|expected| number(answer) == Some(expected))
+    expected == answer || number(expected).is_some_and(|expected| number(answer) == Some(expected))
 }
 
 fn number(value: &Value) -> Option<Amount> {
@@ -83,10 +82,8 @@ mod tests {
         let surplus = r#"limits[1]: expected nothing, was {"limit":"7"}"#;
         assert_eq!(differences(&one, &answer), [surplus]);
         let three = json!({ "limits": [{ "limit": "200.0" }, { "limit": 8 }, {}] });
-        let found = [
-            r#"limits[1].limit: expected 8, was "7""#,
-            "limits[2]: expected {}, was absent",
-        ];
+        let found =
+            [r#"limits[1].limit: expected 8, was "7""#, "limits[2]: expected {}, was absent"];
         assert_eq!(differences(&three, &answer), found);
     }
 }

@@ -10,7 +10,7 @@ use tollgate_engine::Workbench;
 use super::answer;
 use super::candidate::{CandidateArgs, read_text};
 use super::case::Case;
-use super::figures::{micros, mib, thousands};
+use super::figures::{mib, micros, thousands};
 
 #[derive(Args)]
 pub struct RunArgs {

@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use include_dir::{Dir, include_dir};
 use tollgate_engine::Kind;
-use wit_bindgen_core::wit_parser::Resolve;
 use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::Resolve;
 
 /// The files of `wit/`, with their documentation.
 static CONTRACT: Dir = include_dir!("$CARGO_MANIFEST_DIR/../../wit");

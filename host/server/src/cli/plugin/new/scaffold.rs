@@ -59,9 +59,9 @@ impl Names<'_> {
     fn fill_in(&self, template: &str) -> String {
         let limits = match self.language.memory_mib() {
             None => String::new(),
-            Some(mib) => format!(
-                "\n[limits]\n# The plugin brings its language along.\nmemory_mib = {mib}\n"
-            ),
+            Some(mib) => {
+                format!("\n[limits]\n# The plugin brings its language along.\nmemory_mib = {mib}\n")
+            }
         };
         template
             .replace("{{name}}", self.name)
