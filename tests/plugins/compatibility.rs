@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{good, plugin, root};
-use crate::support::{Home, Server, usd};
+use crate::support::{Home, Server};
 
 /// The folders of fixtures, one for each version of the contract.
 fn versions() -> Vec<PathBuf> {
@@ -62,9 +62,9 @@ async fn plugins_of_the_first_version_decide_in_a_service_of_today() {
     };
     let refused = server.post("/v1/check", &call("gemini-2.5-pro")).await.expect(200);
     assert_eq!(refused["allowed"], false, "{refused}");
-    assert_eq!(refused["reason"], "model_not_in_plan", "{refused}");
+    assert_eq!(refused["denied"]["reason"], "model_not_in_plan", "{refused}");
     let used = server.post("/v1/usage", &call("gemini-2.5-flash")).await.expect(201);
-    assert_eq!(used["cost"].as_str().map(usd), Some(usd("0.0002")), "{used}");
+    assert_eq!(used["cost"], "0.0002", "{used}");
     assert_eq!(used["alerts"][0]["threshold_percentage"], 50, "{used}");
     let allowed = server.post("/v1/check", &call("gemini-2.5-flash")).await.expect(200);
     assert_eq!(allowed["allowed"], true, "{allowed}");

@@ -47,7 +47,7 @@ async fn follow(language: &str) {
     .await;
     let closed = server.post("/v1/check", &call).await.expect(200);
     assert_eq!(closed["allowed"], false, "{closed}");
-    assert_eq!(closed["reason"], "closed", "{closed}");
+    assert_eq!(closed["denied"]["reason"], "closed", "{closed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
