@@ -33,6 +33,9 @@ mod load;
 mod policies;
 /// `tollgate prices`, and catalogues that are imported.
 mod prices;
+/// What authors of plugins use: `tollgate plugin`, its scaffolds, the examples, and the promise that
+/// what they built goes on working.
+mod plugins;
 /// Policies change while calls are under way.
 mod reload;
 /// Quotas over the seconds that end now.

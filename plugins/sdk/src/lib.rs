@@ -23,6 +23,10 @@ pub mod alert;
 pub mod config;
 pub mod log;
 pub mod pricing;
+#[cfg(feature = "schema")]
+pub mod schema;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tier;
 
 pub use adjustment::AdjustmentPolicy;
@@ -33,7 +37,13 @@ pub use pointer::Pointer;
 pub use policy::{Description, Policy};
 pub use pricing::PricingPolicy;
 pub use problem::{Problem, Problems};
+#[cfg(feature = "schema")]
+pub use schemars::JsonSchema;
 pub use tier::TierPolicy;
+
+/// What `#[derive(JsonSchema)]` stands on: `#[schemars(crate = "tollgate_plugin::schemars")]`.
+#[cfg(feature = "schema")]
+pub use schemars;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
