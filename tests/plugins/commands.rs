@@ -162,6 +162,7 @@ fn wit_is_the_contract_with_its_documentation() {
     for said in [
         "world tier-policy",
         "world pricing-policy",
+        "world adjustment-policy",
         "world alert-policy",
         "/// A policy is a pure function of its input and its configuration",
         "/// An exact decimal:",

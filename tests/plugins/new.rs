@@ -30,6 +30,26 @@ fn pricing_in_rust() {
 }
 
 #[test]
+fn adjustment_in_rust() {
+    check("adjustment", "rust");
+}
+
+#[test]
+fn adjustment_in_c() {
+    check("adjustment", "c");
+}
+
+#[test]
+fn adjustment_in_javascript() {
+    check("adjustment", "javascript");
+}
+
+#[test]
+fn adjustment_in_python() {
+    check("adjustment", "python");
+}
+
+#[test]
 fn alert_in_rust() {
     check("alert", "rust");
 }

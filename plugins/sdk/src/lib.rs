@@ -1,8 +1,8 @@
 //! Write policies for Tollgate.
 //!
 //! A policy is a type: [`Policy`] says how it comes from its configuration, and one of
-//! [`TierPolicy`], [`PricingPolicy`] and [`AlertPolicy`] what it decides. An export macro makes it
-//! a component. The types are those of the contract in `wit/`; they are plain data, so a policy is
+//! [`TierPolicy`], [`PricingPolicy`], [`AdjustmentPolicy`] and [`AlertPolicy`] what it decides. An
+//! export macro makes it a component. The types are those of the contract in `wit/`; they are plain data, so a policy is
 //! tested with `cargo test` like any other code.
 //!
 //! `plugins/README.md` leads from an empty crate to a running policy.

@@ -12,6 +12,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::adjustment::Charge;
 use crate::alert::Reading;
 use crate::tier::{Level, Quota};
 use crate::{Call, Decimal, Fact, Measure, Policy, Problem, config};
@@ -46,6 +47,16 @@ pub fn problems<P: Policy>(config: &str) -> Vec<String> {
 /// A call of which nothing else is known: no model, no usage, no facts.
 pub fn call(provider: &str) -> Call {
     Call { provider: provider.into(), model: None, usage: Vec::new(), at: 0, facts: Vec::new() }
+}
+
+/// A line of a bill, for what goes in.
+///
+/// # Panics
+/// Where the price is no decimal, or the cost does not fit into one.
+pub fn charge(quantity: &str, amount: impl Into<Decimal>, unit_price: &str) -> Charge {
+    let (amount, unit_price) = (amount.into(), unit_price.parse().expect("the price is a decimal"));
+    let cost = amount.times(unit_price).expect("the cost fits into a decimal");
+    Charge { quantity: quantity.into(), amount, unit_price, cost, side: "input".into() }
 }
 
 /// A level without a plan.

@@ -108,14 +108,14 @@ bool exports_tollgate_policy_prices_estimate(
     exports_tollgate_policy_prices_call_t *call, uint32_t *max_tokens,
     exports_tollgate_policy_prices_option_estimation_t *ret,
     exports_tollgate_policy_prices_failure_t *err) {
-  ret->val.quote.is_some = ret->is_some = quote(call, &ret->val.quote.val);
-  ret->val.usage.ptr = NULL;
-  ret->val.usage.len = 0;
+  exports_tollgate_policy_prices_quote_t price;
+  ret->is_some = quote(call, &price);
+  // Nothing is filled in: how many calls it will be, the caller says.
+  ret->val = (exports_tollgate_policy_prices_estimation_t){0};
   if (ret->is_some) {
-    // What the caller stated is handed back, and not freed with the call.
-    ret->val.usage.ptr = call->usage.ptr;
-    ret->val.usage.len = call->usage.len;
-    call->usage.len = 0;
+    ret->val.cost.is_some = true;
+    ret->val.cost.val = price.charges.ptr[0].cost;
+    exports_tollgate_policy_prices_quote_free(&price);
   }
   exports_tollgate_policy_prices_call_free(call);
   return true;

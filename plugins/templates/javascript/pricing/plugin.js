@@ -87,7 +87,7 @@ export const prices = {
 
   estimate(call, _maxTokens) {
     const price = quote(call);
-    return price && { usage: call.usage, quote: price };
+    return price && { filledIn: [], cost: price.charges[0].cost };
   },
 
   extract(_provider, _flavor, _response) {

@@ -70,7 +70,7 @@ class Prices(exports.Prices):
 
     def estimate(self, call: Call, max_tokens: int | None) -> Estimation | None:
         price = quote(call)
-        return price and Estimation(call.usage, price)
+        return price and Estimation([], price.charges[0].cost)
 
     def extract(self, provider: str, flavor: str, response: str) -> Extraction | None:
         return None

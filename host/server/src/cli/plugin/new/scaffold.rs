@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn nothing_is_left_open_in_any_language_and_kind() {
         for language in [Language::Rust, Language::C, Language::JavaScript, Language::Python] {
-            for kind in [Kind::Tier, Kind::Pricing, Kind::Alert] {
+            for kind in [Kind::Tier, Kind::Pricing, Kind::Adjustment, Kind::Alert] {
                 let names = Names { name: "my-rule", kind, language, sdk: "sdk" };
                 let files = files(&names).unwrap();
                 for (path, text) in &files {
