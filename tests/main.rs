@@ -28,14 +28,14 @@ mod export;
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
 mod load;
+/// What authors of plugins use: `tollgate plugin`, its scaffolds, the examples, and the promise that
+/// what they built goes on working.
+mod plugins;
 /// What operators do with policies beyond editing files: going back, and changing plans and prices
 /// at runtime.
 mod policies;
 /// `tollgate prices`, and catalogues that are imported.
 mod prices;
-/// What authors of plugins use: `tollgate plugin`, its scaffolds, the examples, and the promise that
-/// what they built goes on working.
-mod plugins;
 /// Policies change while calls are under way.
 mod reload;
 /// Quotas over the seconds that end now.

@@ -88,6 +88,77 @@ fn check_looks_at_the_other_policies_too_and_leaves_them_alone() {
 }
 
 #[test]
+fn check_puts_a_shadow_beside_the_version_that_is_there() {
+    let home = Home::new();
+    let folder = TempDir::new().unwrap();
+    let staged = folder.path().join("standard-tiers.toml");
+    let shadow = fs::read_to_string(home.policy("standard-tiers.toml")).unwrap();
+    fs::write(&staged, format!("stage = \"shadow\"\n{shadow}")).unwrap();
+    fs::copy(home.policy("standard-tiers.wasm"), staged.with_extension("wasm")).unwrap();
+    let (staged, policies) = (staged.to_str().unwrap(), home.policy(""));
+    let arguments = ["check", staged, "--policies", policies.to_str().unwrap()];
+    good(plugin(&arguments));
+    fs::remove_file(home.policy("standard-tiers.toml")).unwrap();
+    let complaint = bad(plugin(&arguments));
+    assert!(complaint.contains("that it could run beside"), "{complaint}");
+}
+
+#[test]
+fn what_a_manifest_includes_is_read_from_beside_it() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::copy(super::root().join("policies/token-pricing.wasm"), at("mine.wasm")).unwrap();
+    let manifest = "kind = 'pricing'\nplugin = 'mine.wasm'\ninclude = ['prices/*.toml']\n";
+    fs::write(at("mine.toml"), manifest).unwrap();
+    fs::create_dir(at("prices")).unwrap();
+    let catalogue = "[[prices]]\nprovider = 'acme'\neach = { searches = '0.005' }\n";
+    fs::write(at("prices/acme.toml"), catalogue).unwrap();
+    let cases = "[[case]]\nname = 'a search'\ncall = { provider = 'acme' }\n\
+                 expect = { cost = '0.005' }\n";
+    fs::write(at("cases.toml"), cases).unwrap();
+    for name in ["mine.toml", "mine.wasm"] {
+        good(plugin(&["test", at(name).to_str().unwrap()]));
+    }
+    fs::write(at("prices/acme.toml"), catalogue.replace("0.005", "-1")).unwrap();
+    let complaint = bad(plugin(&["check", at("mine.toml").to_str().unwrap()]));
+    assert!(complaint.contains("prices/acme.toml:3: "), "{complaint}");
+}
+
+#[test]
+fn an_adjustment_is_shown_a_price_and_who_pays() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let manifest = "kind = 'pricing'\nstage = 'adjust'\nplugin = 'price-adjustments.wasm'\n\
+                    [[config.rules]]\nfactor = '0.9'\nplans = ['pro']\nfrom_period_cost = '100'\n";
+    fs::write(at("mine.toml"), manifest).unwrap();
+    let component = super::root().join("policies/price-adjustments.wasm");
+    fs::copy(&component, at("price-adjustments.wasm")).unwrap();
+    let ask = |payer: Value| {
+        let charge = json!({
+            "quantity": "searches", "amount": 2, "unit_price": "0.01", "side": "fee",
+        });
+        let case = json!({
+            "call": { "provider": "exa" },
+            "payer": payer,
+            "quote": { "entry": "exa", "charges": [charge] },
+        });
+        fs::write(at("call.json"), case.to_string()).unwrap();
+        let (mine, call) = (at("mine.toml"), at("call.json"));
+        let arguments = ["run", mine.to_str().unwrap(), "--call", call.to_str().unwrap()];
+        let answer: Value = serde_json::from_str(&good(plugin(&arguments))).unwrap();
+        assert_eq!(answer["entry"], "exa");
+        answer["cost"].clone()
+    };
+    assert_eq!(ask(json!({})), "0.02");
+    assert_eq!(ask(json!({ "plan": "pro", "period_cost": "99.99" })), "0.02");
+    assert_eq!(ask(json!({ "plan": "pro", "period_cost": "100" })), "0.018");
+    let shown = good(plugin(&["inspect", component.to_str().unwrap()]));
+    assert!(shown.contains("kind       adjustment"), "{shown}");
+    let complaint = bad(plugin(&["check", component.to_str().unwrap()]));
+    assert!(complaint.contains("missing field `rules`"), "{complaint}");
+}
+
+#[test]
 fn a_component_alone_has_no_configuration_and_the_usual_limits() {
     let home = Home::new();
     fs::remove_file(home.policy("threshold-alerts.toml")).unwrap();

@@ -43,7 +43,7 @@ fn every_plugin_of_every_released_version_answers_as_it_did() {
             }
         }
     }
-    assert!(tested >= 4, "{tested} plugins were tested");
+    assert!(tested >= 5, "{tested} plugins were tested");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +52,7 @@ async fn plugins_of_the_first_version_decide_in_a_service_of_today() {
     let server = Server::start(&home(&version)).await;
     let policies = server.get("/v1/policies").await.expect(200);
     assert_eq!(policies["rejected"], json!([]));
-    assert_eq!(policies["policies"].as_array().unwrap().len(), 4, "{policies}");
+    assert_eq!(policies["policies"].as_array().unwrap().len(), 5, "{policies}");
 
     let call = |model: &str| {
         json!({
@@ -68,6 +68,9 @@ async fn plugins_of_the_first_version_decide_in_a_service_of_today() {
     assert_eq!(used["alerts"][0]["threshold_percentage"], 50, "{used}");
     let allowed = server.post("/v1/check", &call("gemini-2.5-flash")).await.expect(200);
     assert_eq!(allowed["allowed"], true, "{allowed}");
+    let search = json!({ "subject": "bob", "provider": "exa", "usage": { "searches": 1 } });
+    let search = server.post("/v1/usage", &search).await.expect(201);
+    assert_eq!(search["cost"], "0.0055", "{search}");
     server.post("/v1/usage", &call("gemini-2.5-flash")).await.expect(201);
     let full = server.post("/v1/check", &call("gemini-2.5-flash")).await.expect(200);
     assert_eq!(full["allowed"], false, "{full}");

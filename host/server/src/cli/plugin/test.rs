@@ -61,7 +61,8 @@ pub fn read_cases(path: &std::path::Path) -> anyhow::Result<Vec<Case>> {
 fn put(case: &Case, trial: &Trial) -> anyhow::Result<Option<String>> {
     let expected = case.expect.as_ref().context("`expect` is missing")?;
     let measured = trial.ask(&case.question(trial.kind())?);
-    let answer = measured.map_or_else(answer::not_asked, |measured| answer::shown(&measured.answer));
+    let answer =
+        measured.map_or_else(answer::not_asked, |measured| answer::shown(&measured.answer));
     let found = differences(expected, &answer);
     if found.is_empty() {
         return Ok(None);
