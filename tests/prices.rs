@@ -1,5 +1,8 @@
 //! Catalogues of prices: what is imported, and what it then costs.
 
+/// What a price may depend on, and what has none.
+mod conditions;
+
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
