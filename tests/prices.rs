@@ -2,6 +2,8 @@
 
 /// What a price may depend on, and what has none.
 mod conditions;
+/// Parts and totals.
+mod parts;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
