@@ -2,6 +2,8 @@
 
 /// What a price may depend on, and what has none.
 mod conditions;
+/// The price list, as data and written back.
+mod listing;
 /// Parts and totals.
 mod parts;
 

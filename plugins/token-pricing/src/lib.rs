@@ -25,7 +25,7 @@ use config::{Config, Estimates};
 use extract::Extractor;
 use quantity::Dimensions;
 use rates::{Layouts, Rates};
-use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote};
+use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote, Terms};
 use tollgate_plugin::{
     Call, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
 };
@@ -36,6 +36,8 @@ const PAGE: usize = 200;
 struct TokenPricing {
     book: Book,
     listings: Vec<Listing>,
+    /// What there is to say of them besides, page by page.
+    terms: Vec<Vec<Terms>>,
     extractors: Vec<Extractor>,
     /// For each provider that goes by another's name, the other.
     aliases: BTreeMap<String, String>,
@@ -87,7 +89,8 @@ impl Policy for TokenPricing {
         };
         Ok(Self {
             book: Book::new(&catalogues),
-            listings: prices.map(entry::listing).collect(),
+            listings: prices.clone().map(entry::listing).collect(),
+            terms: terms(&prices.collect::<Vec<_>>()),
             extractors: extractors.map(Extractor::new).collect(),
             aliases: providers.flat_map(alias).collect(),
             named: named.map(|(name, told)| (name.clone(), told.clone())).collect(),
@@ -95,6 +98,15 @@ impl Policy for TokenPricing {
             fallback,
         })
     }
+}
+
+/// What there is to say of prices besides their rates, page by page of the price list.
+fn terms(prices: &[&config::Price]) -> Vec<Vec<Terms>> {
+    let of_page = |page: &[&config::Price]| {
+        let lines = page.iter().enumerate();
+        lines.filter_map(|(position, price)| entry::terms(price, position)).collect()
+    };
+    prices.chunks(PAGE).map(of_page).collect()
 }
 
 impl TokenPricing {
@@ -157,5 +169,9 @@ impl PricingPolicy for TokenPricing {
 
     fn catalog(&self, page: u32) -> Vec<Listing> {
         self.listings.iter().skip(page as usize * PAGE).take(PAGE).cloned().collect()
+    }
+
+    fn terms(&self, page: u32) -> Vec<Terms> {
+        self.terms.get(page as usize).cloned().unwrap_or_default()
     }
 }
