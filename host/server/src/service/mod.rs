@@ -19,6 +19,7 @@ mod rerate;
 mod settle;
 mod statistics;
 mod subscription;
+mod unpriced;
 mod usage;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;
 pub use statistics::Statistics;
 pub use subscription::Subscribed;
+use unpriced::Unpriced;
 
 use crate::app::{Backup, Ledger};
 use crate::clock::Clock;
@@ -50,11 +52,12 @@ pub struct Service {
     ledger: Arc<Ledger>,
     policies: Arc<Policies>,
     clock: Clock,
+    unpriced: Unpriced,
 }
 
 impl Service {
     pub fn new(ledger: Arc<Ledger>, policies: Arc<Policies>, clock: Clock) -> Self {
-        Self { ledger, policies, clock }
+        Self { ledger, policies, clock, unpriced: Unpriced::default() }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -5,6 +5,7 @@ mod billing;
 mod envelope;
 mod limits;
 mod plans;
+mod price_details;
 mod pricing;
 mod subscriptions;
 mod usage;
