@@ -38,6 +38,8 @@ mod policies;
 mod prices;
 /// Policies change while calls are under way.
 mod reload;
+/// The rest of the seed document: what its page promises, under its names.
+mod seed;
 /// Quotas over the seconds that end now.
 mod sliding;
 /// The program in a folder of its own, and a client that keeps every digit.

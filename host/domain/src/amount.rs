@@ -149,6 +149,12 @@ impl Amount {
         let digits = self.0 / 10_i128.pow(zeros);
         Decimal::try_from_i128_with_scale(digits, DECIMALS - zeros).ok()
     }
+
+    /// The same where digits that 96 bits have no room for do not matter: an estimate, a
+    /// percentage.
+    pub fn to_decimal_rounded(self) -> Decimal {
+        self.to_string().parse().unwrap_or(Decimal::MAX)
+    }
 }
 
 impl From<u64> for Amount {

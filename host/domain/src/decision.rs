@@ -167,6 +167,14 @@ impl Decision {
         self
     }
 
+    /// The level that refuses the call, and its quota where one is to blame; `None` for a call that
+    /// is allowed.
+    pub fn denied_by(&self) -> Option<(&Denial, &LevelState, Option<&QuotaState>)> {
+        let denial = self.denial.as_ref()?;
+        let level = self.snapshot.levels.get(denial.level)?;
+        Some((denial, level, denial.quota.and_then(|at| level.quotas.get(at))))
+    }
+
     /// The quotas that refuse the call, on all levels.
     pub fn violated(&self) -> impl Iterator<Item = &QuotaState> {
         self.snapshot.levels.iter().flat_map(|level| &level.quotas).filter(|quota| quota.refuses())

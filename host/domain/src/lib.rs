@@ -10,9 +10,11 @@ mod decision;
 mod name;
 mod plan;
 mod pricing;
+mod projection;
 mod subject;
 mod subscription;
 mod timestamp;
+mod trend;
 mod usage;
 mod window;
 
@@ -31,8 +33,10 @@ pub use plan::{Meter, Mode, Plan, PlanBook, PlanBookError, Quota};
 pub use pricing::{
     Charge, Estimate, ExpectedCost, Extraction, Listing, PriceTier, Quote, Side, Terms,
 };
+pub use projection::{DayUse, Method, Past, Projection};
 pub use subject::{RootId, SubjectId, SubjectPath};
 pub use subscription::{BillingCycle, Status, Subscription};
 pub use timestamp::{Timestamp, TimestampError};
+pub use trend::Trend;
 pub use usage::{Usage, UsageError};
 pub use window::{Calendar, PeriodError, PeriodId, SlidingSeconds, Span, Window, WindowError};

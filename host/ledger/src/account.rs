@@ -247,7 +247,10 @@ impl Account {
                 self.subscribe(subscription.clone(), own, at);
             }
             Change::Closed { .. } => self.close(),
-            Change::Reserved { .. } | Change::Released(_) | Change::Refused(_) => {}
+            Change::Reserved { .. }
+            | Change::Released(_)
+            | Change::Refused(_)
+            | Change::AlertRead { .. } => {}
         }
         Ok(())
     }

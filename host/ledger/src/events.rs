@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tollgate_domain::Span;
 
+use crate::alert::{Alerted, raised_by};
 use crate::event::EventId;
 use crate::ledger::LedgerError;
 use crate::store::{Fact, Store};
@@ -39,5 +40,10 @@ impl<S: Store> Events<S> {
             );
         }
         Ok(Some(page))
+    }
+
+    /// The alerts that a fact of a page raised, as they were raised. May block.
+    pub fn alerts_of(&self, id: EventId, fact: &Fact) -> Result<Vec<Alerted>, LedgerError> {
+        Ok(raised_by(&*self.store, id, fact.raised(), fact.period())?)
     }
 }

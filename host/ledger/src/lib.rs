@@ -7,6 +7,7 @@
 //! is given after it is on disk.
 
 mod account;
+mod alert;
 pub mod backup;
 mod billing;
 mod committer;
@@ -24,14 +25,16 @@ pub mod store;
 mod totals;
 
 pub use account::Account;
+pub use alert::{AlertId, Alerted, Alerts};
 pub use backup::Backup;
 pub use billing::{BillingEntry, Invoice};
 pub use correction::{Amendment, Correction, Use};
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{
-    Ask, Corrected, Counted, Ledger, LedgerError, Numbers, Period, PeriodUsage, REFUSALS_KEPT,
-    Recorded, Reserved, SubscriptionChange, forgettable,
+    Ask, Corrected, Counted, Ledger, LedgerError, LogEntry, LogFilter, LogPage, MonthUsage,
+    Numbers, Period, PeriodUsage, REFUSALS_KEPT, Recorded, Reserved, SpanUsage, SubscriptionChange,
+    forgettable,
 };
 pub use once::{Once, Turn};
 pub use refusal::{Cause, Refusal, RefusalCounts, RefusalId};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tollgate_domain::{Alert, EventKey, PlanBook, Reading, SubjectPath, Timestamp};
 
 use super::{Ledger, LedgerError, Step};
+use crate::alert::{Alerted, raised_by};
 use crate::correction::{Amendment, Correction, Use};
 use crate::event::{Event, EventId, Fingerprint};
 use crate::once::Turn;
@@ -16,6 +17,8 @@ use crate::store::{Change, Store, Unit};
 pub struct Corrected {
     pub id: EventId,
     pub correction: Arc<Correction>,
+    /// Those that it raised, as they were raised.
+    pub alerts: Vec<Alerted>,
     /// Whether it had been recorded before.
     pub duplicate: bool,
     /// Whether this is the first answer to the same request again.
@@ -47,8 +50,8 @@ impl<S: Store> Ledger<S> {
     pub fn corrections(&self, event: EventId) -> Result<Vec<Corrected>, LedgerError> {
         let ids = self.store.corrections_of(event)?.into_iter();
         let corrections = ids.map(|id| {
-            let correction = self.found_correction(id)?;
-            Ok(Corrected { id, correction, duplicate: false, replayed: false })
+            let found = self.corrected((self.found_correction(id)?, Some(id)), None)?;
+            Ok(Corrected { duplicate: false, ..found })
         });
         corrections.collect()
     }
@@ -64,7 +67,7 @@ impl<S: Store> Ledger<S> {
         let Some(id) = self.store.correction_by_key(subject, key)? else { return Ok(None) };
         let correction = self.found_correction(id)?;
         match correction.amendment.fingerprint == *fingerprint {
-            true => Ok(Some(Corrected { id, correction, duplicate: true, replayed: false })),
+            true => self.corrected((correction, Some(id)), None).map(Some),
             false => Err(LedgerError::Contradiction),
         }
     }
@@ -72,8 +75,8 @@ impl<S: Store> Ledger<S> {
     /// The correction that a turn's request recorded before.
     pub fn corrected_in(&self, turn: &Turn) -> Result<Option<Corrected>, LedgerError> {
         let Some(id) = turn.done() else { return Ok(None) };
-        let correction = self.found_correction(id)?;
-        Ok(Some(Corrected { id, correction, duplicate: false, replayed: true }))
+        let found = self.corrected((self.found_correction(id)?, Some(id)), None)?;
+        Ok(Some(Corrected { duplicate: false, replayed: true, ..found }))
     }
 
     /// Records what an event counts from now on. One whose name its subject already has is not
@@ -128,9 +131,19 @@ impl<S: Store> Ledger<S> {
             let answer = self.committer.commit(unit, Some(claim.clone()), locked.shared.clone());
             Ok(Step::Queued((correction, None), answer))
         });
-        let ((correction, before), placed): (Found, _) = corrected.await?;
+        let (found, placed) = corrected.await?;
+        self.corrected(found, placed)
+    }
+
+    /// Tells what was just recorded from what was before.
+    fn corrected(
+        &self,
+        (correction, before): Found,
+        placed: Option<EventId>,
+    ) -> Result<Corrected, LedgerError> {
         let id = before.or(placed).unwrap_or_else(|| unreachable!("a new one is always queued"));
-        Ok(Corrected { id, correction, duplicate: before.is_some(), replayed: false })
+        let alerts = raised_by(&*self.store, id, &correction.raised, &correction.period)?;
+        Ok(Corrected { id, correction, alerts, duplicate: before.is_some(), replayed: false })
     }
 
     fn found_correction(&self, id: EventId) -> Result<Arc<Correction>, LedgerError> {

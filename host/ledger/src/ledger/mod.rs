@@ -1,9 +1,12 @@
 //! The ledger's operations. Each decides under its root's lock, and answers once that is on
 //! disk.
 
+mod alerts;
 mod ask;
 mod billing;
 mod correct;
+mod log;
+mod months;
 mod once;
 mod record;
 mod roots;
@@ -19,6 +22,8 @@ use tollgate_domain::{PlanBook, RootId, SubjectPath, Timestamp};
 
 pub use ask::{Ask, Reserved};
 pub use correct::{Corrected, Counted};
+pub use log::{LogEntry, LogFilter, LogPage};
+pub use months::{MonthUsage, SpanUsage};
 pub use record::Recorded;
 pub use subscribe::SubscriptionChange;
 pub use usage::{Period, PeriodUsage};
@@ -85,6 +90,8 @@ pub enum LedgerError {
     Contradiction,
     #[error("there is no such event")]
     UnknownEvent,
+    #[error("there is no such alert")]
+    UnknownAlert,
     /// The correction was made from what the event counted before that.
     #[error("the event has been corrected meanwhile")]
     CorrectedMeanwhile,

@@ -43,7 +43,7 @@ impl<S: Store> Ledger<S> {
     /// The event that a turn's request recorded before, as a reservation's settlement or alone.
     pub fn recorded_before(&self, turn: &Turn) -> Result<Option<Recorded>, LedgerError> {
         let Some(id) = turn.done() else { return Ok(None) };
-        let (event, _) = self.found(id)?;
-        Ok(Some(Recorded { id, event, duplicate: false, replayed: true }))
+        let recorded = self.recorded((self.found(id)?, None))?;
+        Ok(Some(Recorded { duplicate: false, replayed: true, ..recorded }))
     }
 }

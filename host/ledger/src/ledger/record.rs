@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tollgate_domain::{Alert, EventKey, PlanBook, Reading, Span, SubjectPath, Timestamp};
 
 use super::{Ledger, LedgerError, Locked, Step};
+use crate::alert::{Alerted, raised_by};
 use crate::event::{Event, EventId, Report};
 use crate::events::Events;
 use crate::once::Turn;
@@ -17,6 +18,8 @@ use crate::store::{Store, Unit};
 pub struct Recorded {
     pub id: EventId,
     pub event: Arc<Event>,
+    /// Those that it raised, as they were raised.
+    pub alerts: Vec<Alerted>,
     /// Whether it had been recorded before.
     pub duplicate: bool,
     /// Whether this is the first answer to the same request again.
@@ -24,7 +27,7 @@ pub struct Recorded {
 }
 
 /// An event, and its id if it had one before this call.
-type Found = (Arc<Event>, Option<EventId>);
+pub(super) type Found = (Arc<Event>, Option<EventId>);
 
 impl<S: Store> Ledger<S> {
     /// Replaces a hold by what was really used. A hold that has expired is settled late. The
@@ -56,7 +59,7 @@ impl<S: Store> Ledger<S> {
                 }
             }
         });
-        recorded(settled.await?)
+        self.recorded(settled.await?)
     }
 
     /// Records a use that was not reserved. An event whose name its subject already has is not
@@ -86,7 +89,7 @@ impl<S: Store> Ledger<S> {
             }
             self.append(locked, report, turn, None, claim.clone(), &mut alerts)
         });
-        recorded(recorded_event.await?)
+        self.recorded(recorded_event.await?)
     }
 
     /// An event by its caller's name for it, or by its own id.
@@ -101,7 +104,7 @@ impl<S: Store> Ledger<S> {
         };
         let Some(id) = named.or_else(|| name.parse().ok()) else { return Ok(None) };
         let event = self.store.event(id)?.filter(|event| event.report.subject == *subject);
-        Ok(event.map(|event| Recorded { id, event, duplicate: true, replayed: false }))
+        event.map(|event| self.recorded(((event, Some(id)), None))).transpose()
     }
 
     /// All events so far that occurred in a span. May block.
@@ -153,11 +156,14 @@ impl<S: Store> Ledger<S> {
             None => Err(LedgerError::LostEvent(id)),
         }
     }
-}
 
-/// Tells what was just recorded from what was before.
-fn recorded((found, placed): (Found, Option<EventId>)) -> Result<Recorded, LedgerError> {
-    let (event, before) = found;
-    let id = before.or(placed).unwrap_or_else(|| unreachable!("a new event is always queued"));
-    Ok(Recorded { id, event, duplicate: before.is_some(), replayed: false })
+    /// Tells what was just recorded from what was before.
+    pub(super) fn recorded(
+        &self,
+        ((event, before), placed): (Found, Option<EventId>),
+    ) -> Result<Recorded, LedgerError> {
+        let id = before.or(placed).unwrap_or_else(|| unreachable!("a new event is always queued"));
+        let alerts = raised_by(&*self.store, id, &event.raised, &event.period)?;
+        Ok(Recorded { id, event, alerts, duplicate: before.is_some(), replayed: false })
+    }
 }

@@ -1,9 +1,10 @@
 //! What a level used.
 
-use tollgate_domain::{PeriodId, PlanBook, QuotaState, SubjectId, Subscription, Timestamp, Window};
+use tollgate_domain::{
+    Calendar, PeriodId, PlanBook, QuotaState, Span, SubjectId, Subscription, Timestamp, Window,
+};
 
 use super::{Ledger, LedgerError, Step};
-use crate::event::Raised;
 use crate::store::Store;
 use crate::totals::Table;
 
@@ -25,8 +26,12 @@ pub struct PeriodUsage {
     pub table: Table,
     /// Where it stands now on the quotas of its own plan.
     pub quotas: Vec<QuotaState>,
-    /// The alerts of windows that have not passed.
-    pub raised: Vec<Raised>,
+    /// The level's own, by which its periods begin.
+    pub calendar: Calendar,
+    /// When that period begins and ends; all time has no beginning.
+    pub span: Span,
+    /// The instant up to which this is known.
+    pub at: Timestamp,
 }
 
 impl<S: Store> Ledger<S> {
@@ -44,13 +49,17 @@ impl<S: Store> Ledger<S> {
             let account = root.account(subject).cloned().unwrap_or_default();
             let calendar = account.calendar();
             let in_account = |window| account.tally(window, now).map(|tally| tally.table.clone());
+            // For a month that no calendar has.
+            let nothing = Span { start: now, end: Some(now) };
+            let span = match period {
+                Period::AllTime => Window::Lifetime.span(now, &calendar),
+                Period::Current => Window::Month.span(now, &calendar),
+                Period::Of(period) => calendar.period_span(period).unwrap_or(nothing),
+            };
             let table = match period {
                 Period::AllTime => in_account(Window::Lifetime).unwrap_or_default(),
                 Period::Current => in_account(Window::Month).unwrap_or_default(),
-                Period::Of(period) => match calendar.period_span(period) {
-                    Some(span) => self.store.used(subject, &span)?,
-                    None => Table::default(),
-                },
+                Period::Of(_) => self.store.used(subject, &span)?,
             };
             Ok(Step::Done(PeriodUsage {
                 subscription,
@@ -61,7 +70,9 @@ impl<S: Store> Ledger<S> {
                 },
                 table,
                 quotas: root.quotas(subject, plans, now),
-                raised: account.raised().to_vec(),
+                calendar,
+                span,
+                at: now,
             }))
         });
         Ok(used.await?.0)

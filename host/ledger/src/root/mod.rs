@@ -12,6 +12,7 @@ use tollgate_domain::{
 
 pub use self::standing::Added;
 use crate::account::Account;
+use crate::alert::AlertId;
 use crate::correction::Correction;
 use crate::event::Event;
 use crate::once::Turn;
@@ -57,6 +58,8 @@ pub enum Claim {
     Correction(SubjectPath),
     /// The end of a level's billing period.
     Closing(SubjectId, Timestamp),
+    /// That somebody reads an alert.
+    Alert(AlertId),
 }
 
 /// Why something cannot be decided right now.
@@ -207,6 +210,13 @@ impl Root {
         self.change(path, |subject, account| account.correct(subject, &correction))?;
         let claim = Claim::Correction(correction.subject.clone());
         Ok(self.touch(at, Change::Corrected(correction), Some(claim)))
+    }
+
+    /// Notes that somebody has read an alert of a level: no account changes, so that it conflicts
+    /// with nothing.
+    pub fn read(&mut self, subject: SubjectId, alert: AlertId, now: Timestamp) -> Unit {
+        let change = Change::AlertRead { subject, alert, at: now };
+        self.touch(now, change, Some(Claim::Alert(alert)))
     }
 
     /// Assigns a plan to one level.

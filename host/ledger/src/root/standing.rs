@@ -10,6 +10,7 @@ use tollgate_domain::{
 
 use super::{Level, Root};
 use crate::account::{Account, Tally};
+use crate::alert::RAISED_MAX;
 use crate::correction::Use;
 use crate::event::Raised;
 
@@ -171,6 +172,10 @@ impl Effect {
             };
             if self.readings[at].raised.contains(&alert.threshold) || raised.iter().any(again) {
                 continue;
+            }
+            if raised.len() == RAISED_MAX {
+                // It is still due when something else is used.
+                break;
             }
             let (window_start, window_end) = (self.spans[at].start, self.spans[at].end);
             raised.push(Raised { alert, window_start, window_end, raised_at: now });

@@ -1,5 +1,6 @@
 //! The reference: everything in memory, nothing clever.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, ready};
 use std::ops::Range;
@@ -9,10 +10,11 @@ use parking_lot::Mutex;
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
 use super::{
-    Change, Conflict, Fact, Forget, Mark, Marked, RefusalFilter, Store, StoreError, Unit, Version,
-    block,
+    Change, Conflict, Fact, Forget, Logged, Mark, Marked, Rank, RefusalFilter, Store, StoreError,
+    Unit, Version, block,
 };
 use crate::account::Account;
+use crate::alert::AlertId;
 use crate::billing::BillingEntry;
 use crate::correction::Correction;
 use crate::event::{Event, EventId, Fingerprint};
@@ -170,6 +172,43 @@ impl Store for MemoryStore {
         let id = EventId { block, index: 0 };
         let fact = self.change(id)?.and_then(|change| change.fact());
         Ok(fact.into_iter().map(|fact| (id, fact)).collect())
+    }
+
+    fn logged(
+        &self,
+        subject: &SubjectId,
+        before: Option<Rank>,
+        limit: usize,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let state = self.0.lock();
+        let of_level = state
+            .events()
+            .filter(|(_, event)| event.report.subject.levels().any(|level| level == *subject));
+        let mut found: Vec<_> = of_level
+            .map(|(block, event)| Logged::of(EventId { block, index: 0 }, event))
+            .filter(|logged| before.is_none_or(|before| logged.rank < before))
+            .collect();
+        found.sort_unstable_by_key(|logged| Reverse(logged.rank));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn alerts(&self, subject: &SubjectId) -> Result<Vec<(AlertId, Option<Timestamp>)>, StoreError> {
+        let state = self.0.lock();
+        let mut found = BTreeMap::new();
+        for (block, (_, change, _)) in (0..).zip(&state.units) {
+            let raised = change.fact();
+            let raised = raised.iter().flat_map(Fact::raised).enumerate();
+            for (ordinal, _) in raised.filter(|(_, raised)| raised.alert.subject == *subject) {
+                found.insert(AlertId::new(block, ordinal), None);
+            }
+            if let Change::AlertRead { subject: own, alert, at } = change
+                && own == subject
+            {
+                found.insert(*alert, Some(*at));
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     fn event_by_key(

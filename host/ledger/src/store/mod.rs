@@ -12,17 +12,20 @@ use tollgate_domain::{
 };
 
 use crate::account::Account;
+use crate::alert::AlertId;
 use crate::billing::BillingEntry;
 use crate::correction::Correction;
-use crate::event::{Event, EventId, Fingerprint};
+use crate::event::{Event, EventId, Fingerprint, Raised};
 use crate::once::Turn;
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::{Overflow, Table};
 
 pub use crate::once::{Mark, Marked};
+pub use logged::{Logged, ProviderTag, Rank};
 
 pub(crate) mod block;
+mod logged;
 pub mod memory;
 pub mod sled;
 
@@ -80,10 +83,16 @@ pub enum Change {
     },
     /// Changes nothing, and is kept apart from the rest: not for ever.
     Refused(Arc<Refusal>),
+    /// Somebody has read an alert of a level. No account changes.
+    AlertRead {
+        subject: SubjectId,
+        alert: AlertId,
+        at: Timestamp,
+    },
 }
 
 impl Change {
-    /// The levels that it touches, the widest first.
+    /// The levels whose accounts it touches, the widest first.
     pub fn levels(&self) -> Vec<SubjectId> {
         match self {
             Self::Reserved { reservation, .. } | Self::Released(reservation) => {
@@ -97,6 +106,7 @@ impl Change {
                 vec![subject.clone()]
             }
             Self::Refused(refusal) => refusal.call.subject.levels().collect(),
+            Self::AlertRead { .. } => vec![],
         }
     }
 
@@ -162,6 +172,22 @@ impl Fact {
         match self {
             Self::Event(event) => event.report.model.as_ref(),
             Self::Correction(correction) => correction.model.as_ref(),
+        }
+    }
+
+    /// The alerts that it raised.
+    pub fn raised(&self) -> &[Raised] {
+        match self {
+            Self::Event(event) => &event.raised,
+            Self::Correction(correction) => &correction.raised,
+        }
+    }
+
+    /// The billing period that it belongs to.
+    pub fn period(&self) -> &PeriodId {
+        match self {
+            Self::Event(event) => &event.period,
+            Self::Correction(correction) => &correction.period,
         }
     }
 
@@ -276,6 +302,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// The facts of a block, each with its id. A block that is not there any more is an error.
     fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError>;
+
+    /// The events of a level and of those beneath it, the newest first: those that stand before
+    /// `before`, no more than so many. Their cost is independent of how many others there are.
+    fn logged(
+        &self,
+        subject: &SubjectId,
+        before: Option<Rank>,
+        limit: usize,
+    ) -> Result<Vec<Logged>, StoreError>;
+
+    /// The alerts of a level, the oldest first, each with when it was read.
+    fn alerts(&self, subject: &SubjectId) -> Result<Vec<(AlertId, Option<Timestamp>)>, StoreError>;
 
     /// The event that a subject's caller gave this name.
     fn event_by_key(

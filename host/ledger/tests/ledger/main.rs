@@ -1,11 +1,13 @@
 //! What the ledger promises, on every store it can stand on.
 //!
+//! - `alerts`: numbered for ever, listed by level, and read once
 //! - `backup`: what is restored is what was backed up
 //! - `billing`: periods close by the clock, once
 //! - `contract`: what a store must do, seen through the ledger
 //! - `corrections`: facts about facts
 //! - `damage`: what changes on the disk is noticed
 //! - `exactness`: no two callers share the last unit
+//! - `logs`: events one by one, the newest first
 //! - `model`: random histories, audited by a naive model
 //! - `months`: a past month costs one row to read
 //! - `names`: callers' names of events, however many
@@ -20,12 +22,14 @@
 #[macro_use]
 mod stores;
 
+mod alerts;
 mod backup;
 mod billing;
 mod contract;
 mod corrections;
 mod damage;
 mod exactness;
+mod logs;
 mod model;
 mod months;
 mod names;

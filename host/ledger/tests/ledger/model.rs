@@ -6,6 +6,7 @@
 
 mod naive;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 use tollgate_domain::{Calendar, PlanBook, Quota, Timestamp, Window};
 use tollgate_ledger::store::sled::{SledStore, restore};
-use tollgate_ledger::{Ledger, Period, REFUSALS_KEPT, SubscriptionChange, forgettable};
+use tollgate_ledger::{Ledger, LogFilter, Period, REFUSALS_KEPT, SubscriptionChange, forgettable};
 
 use self::naive::{Billed, Hold, Model, Refused};
 use crate::support::*;
@@ -338,6 +339,17 @@ impl World {
                 let calls = usage.table.cells().iter().map(|cell| cell.totals.events).sum::<u64>();
                 assert_eq!((tokens(&usage), calls), expected, "{path}, {month}");
             }
+        }
+        for path in PATHS {
+            let mut events: Vec<_> = model.events.iter().collect();
+            events.retain(|event| event.path.levels().any(|level| level.as_str() == path));
+            events.sort_by_key(|event| Reverse((event.at, event.id)));
+            let all = LogFilter::default();
+            let page = ledger.log(&subject(path), &all, 3, 5).unwrap();
+            let listed = page.entries.iter().map(|e| (e.id, e.used.usage.tokens().unwrap()));
+            let expected = events.iter().skip(3).take(5).map(|e| (e.id, e.tokens));
+            assert_eq!(listed.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{path}");
+            assert_eq!((page.total, page.has_more), (events.len() as u64, events.len() > 8));
         }
         for path in PATHS {
             let level = subject(path);

@@ -214,6 +214,12 @@ pub async fn used<S: Store>(
     ledger.usage(&subject(path), &period, plans, now).await.unwrap()
 }
 
+/// A ledger's last deed: all of it, as bytes.
+pub fn backup_of<S: Store>(ledger: Ledger<S>) -> Vec<u8> {
+    let mut backup = ledger.backup().unwrap();
+    std::iter::from_fn(|| backup.page().unwrap()).flatten().collect()
+}
+
 /// The tokens in a usage.
 pub fn tokens(usage: &PeriodUsage) -> u64 {
     usage.table.cells().iter().map(|cell| cell.totals.tokens()).sum()

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_domain::Window;
+use tollgate_domain::{Alert, Reading, Window};
 use tollgate_ledger::store::sled::{SledStore, Verification};
-use tollgate_ledger::{Ledger, forgettable};
+use tollgate_ledger::{Ledger, Turn, forgettable};
 
 use crate::support::*;
 
@@ -19,11 +19,15 @@ async fn history(folder: &Path) {
         plan("pro", vec![]),
     ]);
     subscribe(&ledger, &plans, "acme", "pro", now).await;
+    let mut alerts = Vec::new();
     for (path, key, tokens) in
         [("acme/ann", Some("e1"), 5), ("acme/ann", Some("e2"), 7), ("zoe", None, 100)]
     {
-        record(&ledger, &plans, &report(path, key, tokens, now), now).await.unwrap();
+        let (report, turn) = (report(path, key, tokens, now), Turn::default());
+        let recorded = ledger.record(&report, &turn, &plans, now, warn).await.unwrap();
+        alerts.extend(recorded.alerts);
     }
+    ledger.read_alert(alerts[0].id, &plans, now).await.unwrap();
     let mut holds = Vec::new();
     for _ in 0..3 {
         let held = reserve(&ledger, &plans, "zoe", 1, MINUTES, now).await;
@@ -33,6 +37,22 @@ async fn history(folder: &Path) {
     settle(&ledger, &plans, holds[1], &report("zoe", None, 3, now), now).await.unwrap();
     // The third stays open.
     ledger.close(now).unwrap();
+}
+
+/// Warns of any limit at once.
+fn warn(readings: &[Reading]) -> Vec<Alert> {
+    let due = |reading: &Reading| Alert {
+        subject: reading.subject.clone(),
+        quota: reading.quota.clone(),
+        provider: None,
+        limit: reading.limit,
+        threshold: 1,
+        kind: "usage_warning".into(),
+        severity: "info".into(),
+        title: String::new(),
+        message: String::new(),
+    };
+    readings.iter().map(due).collect()
 }
 
 fn open(folder: &Path) -> Ledger<SledStore> {
@@ -71,7 +91,7 @@ fn keys(rows: &sled::Db, kind: &str) -> Vec<sled::IVec> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_amid_condensing_adds_nothing_twice_and_loses_nothing() {
     const CHECKPOINT: &str = "C";
-    for unwritten in ["A", "D", "E", "O", "R", "A D", "A D E O R", ""] {
+    for unwritten in ["A", "D", "E", "O", "R", "G", "W", "A D", "A D E O R G W", ""] {
         let folder = tempfile::tempdir().unwrap();
         history(folder.path()).await;
         let rows = past_the_store(folder.path());
@@ -126,7 +146,10 @@ async fn an_account_that_says_something_else_is_named_with_what_it_should_say() 
         )
     });
     let version = "acme/ann, the account's version: expected 2, found 6".to_owned();
-    assert_eq!(named.await, [&[version], &sums[..]].concat());
+    let is_alert = |named: &String| named.starts_with("acme/ann, the alerts: expected , found ");
+    let (alerts, others): (Vec<_>, Vec<_>) = named.await.into_iter().partition(is_alert);
+    assert_eq!(others, [&[version], &sums[..]].concat());
+    assert_eq!(alerts.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,6 +191,29 @@ async fn missing_names_of_events_are_named() {
             "the events' names: expected 2, found 0",
         ],
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_lines_of_logs_are_named() {
+    let named = after(|rows| drop(rows.remove(&keys(rows, "G")[0]).unwrap())).await;
+    assert_named(
+        &named,
+        &[
+            "acme, the line of the log about ev-2-0: ",
+            "acme, the line of the log about ev-3-0: ",
+            "acme/ann, the line of the log about ev-2-0: ",
+            "acme/ann, the line of the log about ev-3-0: ",
+            "zoe, the line of the log about ",
+            "the lines of all logs: expected 6, found 0",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_alerts_are_named() {
+    let named = after(|rows| drop(rows.remove(&keys(rows, "W")[0]).unwrap())).await;
+    assert_named(&named, &["zoe, the alert ", "the alerts: expected 1, found 0"]);
+    assert!(named[0].ends_with(": expected read, found none"), "{named:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

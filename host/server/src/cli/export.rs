@@ -52,7 +52,8 @@ fn from_folder(args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let mut events = Events::new(store, args.selection.span());
     while let Some(page) = events.page()? {
         for (id, fact) in &page {
-            args.selection.format.write(out, *id, fact)?;
+            let alerts = events.alerts_of(*id, fact)?;
+            args.selection.format.write(out, *id, fact, alerts)?;
         }
     }
     Ok(())

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use tollgate_domain::{PeriodId, ProviderId, QuotaName, SubjectId, Timestamp};
-use tollgate_ledger::Raised;
+use tollgate_ledger::Alerted;
 
 #[derive(Serialize)]
 pub struct AlertView<'a> {
+    id: u64,
     r#type: &'a str,
     threshold_percentage: u32,
     quota: &'a QuotaName,
@@ -17,14 +18,18 @@ pub struct AlertView<'a> {
     severity: &'a str,
     is_sent: bool,
     is_read: bool,
-    billing_period: PeriodId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<Timestamp>,
+    billing_period: &'a PeriodId,
     created_at: Timestamp,
 }
 
 impl<'a> AlertView<'a> {
-    pub fn new(raised: &'a Raised, period: &PeriodId) -> Self {
+    pub fn new(alerted: &'a Alerted) -> Self {
+        let Alerted { id, raised, period, read_at } = alerted;
         let alert = &raised.alert;
         Self {
+            id: id.number(),
             r#type: &alert.kind,
             threshold_percentage: alert.threshold,
             quota: &alert.quota,
@@ -34,8 +39,9 @@ impl<'a> AlertView<'a> {
             message: &alert.message,
             severity: &alert.severity,
             is_sent: false,
-            is_read: false,
-            billing_period: period.clone(),
+            is_read: read_at.is_some(),
+            read_at: *read_at,
+            billing_period: period,
             created_at: raised.raised_at,
         }
     }

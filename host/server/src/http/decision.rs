@@ -76,9 +76,7 @@ impl<'a> Verdict<'a> {
 impl<'a> Denied<'a> {
     /// `None` for a call that is allowed.
     pub fn new(decision: &'a Decision) -> Option<Self> {
-        let denial = decision.denial.as_ref()?;
-        let level = decision.snapshot.levels.get(denial.level)?;
-        let quota = denial.quota.and_then(|at| level.quotas.get(at));
+        let (denial, level, quota) = decision.denied_by()?;
         Some(Self {
             reason: &denial.reason,
             quota: quota.map(|quota| &quota.name),

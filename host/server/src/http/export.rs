@@ -59,7 +59,7 @@ fn lines(events: &mut Events, format: Format) -> Result<Option<Bytes>, BoxError>
     let Some(page) = events.page()? else { return Ok(None) };
     let mut lines = Vec::new();
     for (id, fact) in &page {
-        format.write(&mut lines, *id, fact)?;
+        format.write(&mut lines, *id, fact, events.alerts_of(*id, fact)?)?;
     }
     Ok(Some(lines.into()))
 }

@@ -1,10 +1,13 @@
 //! The types of fields in requests that are narrower than JSON's own.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde_json::Value;
-use tollgate_domain::{AmountError, Metadata, QuantityName, Usage, UsageError, Usd};
+use tollgate_domain::{Amount, AmountError, Metadata, QuantityName, Usage, UsageError, Usd};
+
+use super::problem::Problem;
 
 const QUANTITIES_MAX: usize = 64;
 const METADATA_MAX: usize = 16;
@@ -144,6 +147,66 @@ impl<'de> Deserialize<'de> for Money {
     }
 }
 
+/// A length of time: a JSON number of seconds, as people and Python's clocks have it. Kept to the
+/// millisecond.
+#[derive(Debug)]
+pub struct Seconds {
+    pub millis: u64,
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let millis = millis(number.as_str());
+        let wrong = || D::Error::custom("must be a number of seconds, and not negative");
+        millis.map(|millis| Self { millis }).ok_or_else(wrong)
+    }
+}
+
+/// Half a millisecond is a whole one; what is finer than any clock does not matter.
+fn millis(number: &str) -> Option<u64> {
+    let digits = match plain_digits(number) {
+        Ok(digits) => digits,
+        Err(AmountError::TooFine) => "0.0".into(),
+        Err(_) => return None,
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, "0"));
+    let fraction: String = fraction.chars().take(18).collect();
+    let amount: Amount = format!("{whole}.{fraction}").parse().ok()?;
+    let half: Amount = "0.0005".parse().ok()?;
+    let attos = amount.checked_add(half).filter(|_| !amount.is_negative())?.attos();
+    u64::try_from(attos / 10_i128.pow(15)).ok()
+}
+
+/// A number among a query's parameters: `default` where it is not given.
+pub fn number(
+    pointer: &str,
+    text: Option<String>,
+    default: u64,
+    range: RangeInclusive<u64>,
+) -> Result<u64, Problem> {
+    let Some(text) = text else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (first, last) = range.into_inner();
+        let bounds = match last {
+            u64::MAX => format!("must be a whole number of at least {first}"),
+            last => format!("must be a whole number from {first} to {last}"),
+        };
+        Problem::invalid(pointer, bounds)
+    })
+}
+
+/// `true` or `false` among a query's parameters.
+pub fn yes_or_no(pointer: &str, text: Option<String>, default: bool) -> Result<bool, Problem> {
+    match text.as_deref() {
+        None => Ok(default),
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(_) => Err(Problem::invalid(pointer, "must be `true` or `false`")),
+    }
+}
+
 /// A JSON number without its exponent, which many languages write for small prices: `1.25e-05`
 /// is `0.0000125`.
 fn plain_digits(number: &str) -> Result<String, AmountError> {
@@ -200,6 +263,25 @@ mod tests {
         }
         for wrong in ["-1", "\"1e5\"", "1e99999999999", "1e-60", "null", "[]", "1e-19"] {
             assert!(money(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_kept_to_the_millisecond() {
+        for (json, millis) in [
+            ("2.5", Some(2500)),
+            ("0", Some(0)),
+            ("0.0004", Some(0)),
+            ("0.0005", Some(1)),
+            ("2.384185791015625e-06", Some(0)),
+            ("1e-60", Some(0)),
+            ("1.0000000000000000000000001", Some(1000)),
+            ("-0.1", None),
+            ("1e30", None),
+            ("\"1\"", None),
+        ] {
+            let found = serde_json::from_str::<Seconds>(json).ok().map(|seconds| seconds.millis);
+            assert_eq!(found, millis, "{json}");
         }
     }
 

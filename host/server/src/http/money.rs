@@ -2,6 +2,7 @@
 
 use serde::ser::{Error, Serialize, Serializer};
 use serde_json::Number;
+use tollgate_domain::Amount;
 
 /// Written as a JSON number, digit by digit; it never passes through a float.
 #[derive(Debug)]
@@ -14,10 +15,14 @@ impl<T: std::fmt::Display> Serialize for Exact<T> {
     }
 }
 
+/// Milliseconds as seconds.
+pub fn seconds(millis: u64) -> Exact<Amount> {
+    // A whole number of 64 bits and three decimals fits.
+    Exact(Amount::with_scale(millis.into(), 3).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
-    use tollgate_domain::Amount;
-
     use super::*;
 
     #[test]

@@ -17,7 +17,7 @@ pub const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-type
 /// For a problem that its status says all about.
 const PLAIN: &str = "about:blank";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     pub status: StatusCode,
     /// A URI, or the last part of one of ours.
@@ -213,6 +213,9 @@ fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
         }
         LedgerError::UnknownEvent => {
             (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
+        }
+        LedgerError::UnknownAlert => {
+            (StatusCode::NOT_FOUND, "unknown-alert", "There is no such alert")
         }
         LedgerError::CorrectedMeanwhile => {
             (StatusCode::CONFLICT, "corrected-meanwhile", "The event was corrected meanwhile")

@@ -75,7 +75,6 @@ impl<'a> Receipt<'a> {
     pub fn new(recorded: &'a Recorded) -> Self {
         let event = &*recorded.event;
         let report = &event.report;
-        let alert = |raised| AlertView::new(raised, &event.period);
         Self {
             event_id: event_id(recorded),
             duplicate: false,
@@ -86,7 +85,7 @@ impl<'a> Receipt<'a> {
             overage: event.overage,
             late: event.late,
             revision: &report.revision,
-            alerts: event.raised.iter().map(alert).collect(),
+            alerts: recorded.alerts.iter().map(AlertView::new).collect(),
         }
     }
 

@@ -110,22 +110,27 @@ pub async fn release(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// How a call is refused for a reason: with which status, and in which words.
+pub fn status_of(reason: &str) -> (StatusCode, &'static str) {
+    match reason {
+        reason::QUOTA_EXCEEDED => (StatusCode::TOO_MANY_REQUESTS, "A quota is used up"),
+        reason::UNPRICED => (StatusCode::UNPROCESSABLE_ENTITY, "Nobody prices this call"),
+        reason::POLICY_ERROR => {
+            (StatusCode::SERVICE_UNAVAILABLE, "A policy failed, and says no then")
+        }
+        _ => (StatusCode::FORBIDDEN, "The call is refused"),
+    }
+}
+
 /// A refused call consumed nothing.
 fn refused(decision: &Decision) -> Response {
     let denied = Denied::new(decision);
     let (reason, detail) =
         denied.as_ref().map_or(("refused", ""), |denied| (denied.reason, denied.message));
-    let (status, kind, title) = match reason {
-        reason::QUOTA_EXCEEDED => {
-            (StatusCode::TOO_MANY_REQUESTS, QUOTA_EXCEEDED.to_owned(), "A quota is used up")
-        }
-        reason::UNPRICED => {
-            (StatusCode::UNPROCESSABLE_ENTITY, word(reason), "Nobody prices this call")
-        }
-        reason::POLICY_ERROR => {
-            (StatusCode::SERVICE_UNAVAILABLE, word(reason), "A policy failed, and says no then")
-        }
-        reason => (StatusCode::FORBIDDEN, word(reason), "The call is refused"),
+    let (status, title) = status_of(reason);
+    let kind = match reason {
+        reason::QUOTA_EXCEEDED => QUOTA_EXCEEDED.to_owned(),
+        reason => word(reason),
     };
     let problem = Problem::new(status, &kind, title, detail).with("denied", &denied);
     if status != StatusCode::TOO_MANY_REQUESTS {

@@ -21,12 +21,27 @@ pub struct Answer {
 impl Service {
     /// Whether the call would fit now.
     pub async fn check(&self, call: Call) -> Result<Answer, Error> {
-        let Question { set, call, asked, cost, now } = self.question(call).await?;
+        self.answer(self.question(call).await?).await
+    }
+
+    async fn answer(&self, question: Question) -> Result<Answer, Error> {
+        let Question { set, call, asked, cost, now } = question;
         let mut judge = set.judge(&call);
         let (ask, estimated_cost) = (ask(&set, &call, asked.as_ref(), cost), cost.known());
         let judged = |snapshot: &_| judge.evaluate(&call, snapshot, estimated_cost);
         let decision = self.ledger.check(&ask, now, judged).await?;
         Ok(Answer { decision, estimated_cost, set })
+    }
+
+    /// The same for a caller who perhaps does not know yet which model will answer: what that costs
+    /// is not known then, rather than priced by nobody.
+    pub async fn enforce(&self, call: Call) -> Result<Answer, Error> {
+        let question = self.question(call).await?;
+        let cost = match (&question.call.model, question.cost) {
+            (None, ExpectedCost::Unpriced) => ExpectedCost::Unknown,
+            (_, cost) => cost,
+        };
+        self.answer(Question { cost, ..question }).await
     }
 
     /// Holds what the call will probably use.

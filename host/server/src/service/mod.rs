@@ -4,14 +4,18 @@
 //! Policies estimate and price before the ledger is asked; judges and alerters are checked out
 //! before its lock is taken.
 
+mod alerts;
 mod ask;
 mod billing;
 mod correct;
+mod dashboard;
 mod documents;
 mod error;
+mod logs;
 mod payer;
 mod policies;
 mod price;
+mod projections;
 mod rate;
 mod record;
 mod refusals;
@@ -31,10 +35,12 @@ use tollgate_ledger::{Once, Turn};
 pub use ask::Answer;
 pub use billing::Billed;
 pub use correct::{Amended, CorrectionAsk};
+pub use dashboard::Dashboard;
 pub use documents::NewPrice;
 pub use error::Error;
 pub use policies::Measured;
 pub use price::PriceQuestion;
+pub use projections::{ProjectedLimit, Projections};
 pub use rate::{Made, Used};
 pub use record::{RatedUse, UseReport};
 pub use refusals::Refusals;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use tollgate_domain::{
-    Amount, Calendar, PeriodId, Plan, ProviderId, QuotaName, QuotaState, Timestamp, Window,
+    Amount, PeriodId, Plan, ProviderId, QuotaName, QuotaState, Timestamp, Window,
 };
-use tollgate_ledger::{Overflow, PeriodUsage, Raised, Table, Totals};
+use tollgate_ledger::{Alerted, Overflow, PeriodUsage, Table, Totals};
 
 /// What one level used in one billing period.
 #[derive(Debug)]
@@ -26,9 +26,8 @@ pub struct Statistics {
     pub percentages: Vec<(QuotaName, Decimal)>,
     /// The plan in force, as the plan book has it.
     pub plan: Option<Arc<Plan>>,
-    /// The alerts of windows that have not passed.
-    pub raised: Vec<Raised>,
-    pub calendar: Calendar,
+    /// The latest alerts of the period, the newest first.
+    pub alerts: Vec<Alerted>,
     pub at: Timestamp,
 }
 
@@ -63,17 +62,17 @@ impl UsageStatus {
 impl Statistics {
     pub fn new(
         usage: PeriodUsage,
+        alerts: Vec<Alerted>,
         plan: Option<Arc<Plan>>,
-        now: Timestamp,
     ) -> Result<Self, Overflow> {
-        let calendar = usage.subscription.as_ref().map(|own| own.calendar).unwrap_or_default();
         let mut total = Totals::default();
         let mut by_provider = BTreeMap::<_, Totals>::new();
         for cell in usage.table.cells() {
             total.add(&cell.totals)?;
             by_provider.entry(cell.provider.clone()).or_default().add(&cell.totals)?;
         }
-        let passed = usage.period.as_ref().is_some_and(|period| *period != calendar.period(now));
+        let runs = |period: &PeriodId| *period == usage.calendar.period(usage.at);
+        let passed = usage.period.as_ref().is_some_and(|period| !runs(period));
         let used = match passed {
             false => usage.quotas.iter().map(standing).collect(),
             true => plan.as_deref().map_or_else(Vec::new, |plan| in_month(plan, &usage.table)),
@@ -95,9 +94,8 @@ impl Statistics {
             total,
             by_provider,
             plan,
-            raised: usage.raised,
-            calendar,
-            at: now,
+            alerts,
+            at: usage.at,
         })
     }
 }
@@ -121,20 +119,20 @@ fn in_month(plan: &Plan, table: &Table) -> Vec<Used> {
 /// How much of a limit is used, in percent: 0 without a limit, and 100 where nothing is allowed
 /// and something was used.
 fn percentage(used: Amount, limit: Option<Amount>) -> Decimal {
+    percentage_of(used.to_decimal_rounded(), limit)
+}
+
+/// The same of what is only expected.
+pub(super) fn percentage_of(expected: Decimal, limit: Option<Amount>) -> Decimal {
     match limit {
         None => Decimal::ZERO,
-        Some(_) if used == Amount::ZERO => Decimal::ZERO,
+        Some(_) if expected.is_zero() => Decimal::ZERO,
         Some(Amount::ZERO) => Decimal::from(100),
-        Some(limit) => rounded(used)
-            .checked_div(rounded(limit))
+        Some(limit) => expected
+            .checked_div(limit.to_decimal_rounded())
             .and_then(|part| part.checked_mul(Decimal::from(100)))
             .unwrap_or(Decimal::MAX),
     }
-}
-
-/// An amount to 28 digits: enough for people.
-fn rounded(amount: Amount) -> Decimal {
-    amount.to_string().parse().unwrap_or(Decimal::MAX)
 }
 
 fn ratio(part: u64, whole: u64) -> Decimal {

@@ -16,6 +16,7 @@ mod accounts;
 mod block;
 mod closing;
 mod folder;
+mod level;
 mod log;
 mod overlay;
 mod quiet;
@@ -42,9 +43,11 @@ pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::Rows;
 pub use self::verify::{Difference, Verification};
 use super::{
-    Change, Conflict, Fact, Forget, Marked, RefusalFilter, Store, StoreError, Unit, Version,
+    Change, Conflict, Fact, Forget, Logged, Marked, Rank, RefusalFilter, Store, StoreError, Unit,
+    Version,
 };
 use crate::account::Account;
+use crate::alert::AlertId;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
@@ -292,6 +295,19 @@ impl Store for SledStore {
             .zip(&entries)
             .filter_map(|(index, entry)| Some((EventId { block, index }, entry.change.fact()?)));
         Ok(facts.collect())
+    }
+
+    fn logged(
+        &self,
+        subject: &SubjectId,
+        before: Option<Rank>,
+        limit: usize,
+    ) -> Result<Vec<Logged>, StoreError> {
+        self.find_logged(subject, before, limit)
+    }
+
+    fn alerts(&self, subject: &SubjectId) -> Result<Vec<(AlertId, Option<Timestamp>)>, StoreError> {
+        self.find_alerts(subject)
     }
 
     fn event_by_key(

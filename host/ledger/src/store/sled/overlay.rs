@@ -1,19 +1,21 @@
 //! What the latest blocks add up to, in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tollgate_domain::{EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Timestamp};
 
+use super::level::{self, ALERT_HASH, LOG_HASH, LevelKey};
 use crate::account::Account;
+use crate::alert::AlertId;
 use crate::billing::BillingEntry;
 use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts};
 use crate::reservation::{Outcome, Reservation, ReservationId};
-use crate::store::{AccountChange, Change, Fact, Mark, Marked, Version};
+use crate::store::{AccountChange, Change, Fact, Logged, Mark, Marked, Rank, Version};
 use crate::totals::{Overflow, Table, Totals};
 
 const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
@@ -83,6 +85,12 @@ pub struct Overlay {
     pub refusal_counts: BTreeMap<(SubjectId, PeriodId), RefusalCounts>,
     /// By their keys and parts.
     pub marks: BTreeMap<(Fingerprint, u32), Marked>,
+    /// The lines of all levels' logs.
+    pub logs: BTreeMap<LevelKey, u64>,
+    /// The alerts of all levels; what is not zero was read.
+    pub alerts: BTreeMap<LevelKey, u64>,
+    /// How many alerts the last block has raised so far.
+    ordinals: (u64, usize),
 }
 
 impl Quarter {
@@ -207,6 +215,30 @@ impl Overlay {
         if let Change::Closed { subject, entry } = change {
             self.history.insert((subject.clone(), entry.end), entry.clone());
         }
+        self.list(id, change);
+    }
+
+    /// Lists what is found from levels: events in their logs, and alerts.
+    fn list(&mut self, id: EventId, change: &Change) {
+        if let Some(event) = change.event() {
+            let logged = Logged::of(id, event);
+            for subject in event.report.subject.levels() {
+                self.logs.insert(level::log_key(&subject, logged.rank), level::log_value(&logged));
+            }
+        }
+        if let Change::AlertRead { subject, alert, at } = change {
+            let key = level::alert_key(subject, *alert);
+            self.alerts.insert(key, level::alert_value(Some(*at)));
+        }
+        for raised in change.fact().iter().flat_map(Fact::raised) {
+            if self.ordinals.0 != id.block {
+                self.ordinals = (id.block, 0);
+            }
+            let alert = AlertId::new(id.block, self.ordinals.1);
+            self.ordinals.1 += 1;
+            let key = level::alert_key(&raised.alert.subject, alert);
+            self.alerts.insert(key, level::alert_value(None));
+        }
     }
 
     /// Takes in the mark of a committed unit, if it has one.
@@ -312,4 +344,36 @@ impl Overlay {
     pub fn event(&self, name: &EventName) -> Option<EventId> {
         self.events.get(name).copied()
     }
+
+    /// The last lines of a level's log before one, the newest first.
+    pub fn logged(
+        &self,
+        subject: &SubjectId,
+        before: Option<Rank>,
+    ) -> impl Iterator<Item = Logged> {
+        let hash = level::hash::<LOG_HASH>(subject);
+        let end = match before {
+            Some(before) => Bound::Excluded(level::log_key(subject, before)),
+            None => Bound::Included(edge(&hash, u8::MAX)),
+        };
+        let lines = self.logs.range((Bound::Included(edge(&hash, 0)), end)).rev();
+        lines.map(|(key, value)| level::logged(key, *value))
+    }
+
+    /// A level's alerts, and when they were read.
+    pub fn alerts(
+        &self,
+        subject: &SubjectId,
+    ) -> impl Iterator<Item = (AlertId, Option<Timestamp>)> {
+        let hash = level::hash::<ALERT_HASH>(subject);
+        let alerts = self.alerts.range(edge(&hash, 0)..=edge(&hash, u8::MAX));
+        alerts.map(|(key, value)| level::alert(key, *value))
+    }
+}
+
+/// The first or the last key that a level may have.
+fn edge(hash: &[u8], rest: u8) -> LevelKey {
+    let mut edge = [rest; size_of::<LevelKey>()];
+    edge[..hash.len()].copy_from_slice(hash);
+    edge
 }

@@ -7,6 +7,7 @@ mod billing;
 mod condense;
 mod inventory;
 mod key;
+mod levels;
 mod months;
 mod names;
 mod place;
@@ -28,6 +29,7 @@ use tollgate_domain::{SubjectId, Timestamp};
 
 pub use self::key::Key;
 use self::key::in_order_at;
+use self::levels::{ALERTS, LOGS};
 use self::names::NAMES;
 use self::reservations::{HELD, PLACES};
 use self::runs::Runs;
@@ -54,6 +56,8 @@ pub struct Rows {
     names: Runs,
     places: Runs,
     held: Runs,
+    logs: Runs,
+    alerts: Runs,
 }
 
 /// A block with its number: its entries, unless it is damaged.
@@ -70,7 +74,8 @@ impl Rows {
             .map_err(|error| StoreError(error.to_string()))?;
         let runs = |kind| Runs::load(kind, &tree);
         let (names, places, held) = (runs(&NAMES)?, runs(&PLACES)?, runs(&HELD)?);
-        Ok(Self { tree, file, names, places, held })
+        let (logs, alerts) = (runs(&LOGS)?, runs(&ALERTS)?);
+        Ok(Self { tree, file, names, places, held, logs, alerts })
     }
 
     /// Returns when the batch is on disk, all of it or nothing.

@@ -9,6 +9,7 @@ mod billing;
 mod days;
 mod difference;
 mod journal;
+mod levels;
 mod months;
 mod names;
 mod refusals;
@@ -27,6 +28,7 @@ use billing::Billing;
 use days::Days;
 use difference::Differences;
 use journal::Journal;
+use levels::Levels;
 use months::Months;
 use names::Names;
 use reservations::Reservations;
@@ -62,6 +64,7 @@ impl SledStore {
         let mut billing = Billing::default();
         let mut reservations = Reservations::new(may_lack.reservations_before);
         let mut names = Names::new(may_lack.keys_before);
+        let mut levels = Levels::default();
         for block in self.rows.blocks_after(0) {
             // Where sled itself fails, it would fail for ever.
             let Some((number, entries)) = differences.readable("the blocks", block) else { break };
@@ -76,6 +79,7 @@ impl SledStore {
                 billing.add(self, &entry, &mut differences);
                 reservations.add(self, id, &entry, &mut differences);
                 names.add(self, id, &entry, &mut differences);
+                levels.add(self, id, &entry, &mut differences);
             }
             progress(number.min(last_block), last_block);
         }
@@ -87,6 +91,7 @@ impl SledStore {
         billing.compare(self, &mut differences);
         reservations.compare(self, &mut differences);
         names.compare(self, &mut differences);
+        levels.compare(self, &mut differences);
         self.read_shelf(&mut differences);
         Verification {
             blocks: journal.blocks,

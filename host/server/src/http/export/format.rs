@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{SubjectPath, Timestamp};
 use tollgate_ledger::store::Fact;
-use tollgate_ledger::{Corrected, EventId, Recorded};
+use tollgate_ledger::{Alerted, Corrected, EventId, Recorded};
 
 use crate::http::receipt::EventView;
 use crate::http::usage::corrections::CorrectionView;
@@ -37,18 +37,25 @@ struct CloudEvent<'a, T> {
 }
 
 impl Format {
-    /// Writes one fact, in a line of its own.
-    pub fn write(self, out: &mut impl Write, id: EventId, fact: &Fact) -> io::Result<()> {
+    /// Writes one fact and the alerts that it raised, in a line of its own.
+    pub fn write(
+        self,
+        out: &mut impl Write,
+        id: EventId,
+        fact: &Fact,
+        alerts: Vec<Alerted>,
+    ) -> io::Result<()> {
         match fact {
             Fact::Event(event) => {
                 let event = event.clone();
-                let recorded = Recorded { id, event, duplicate: false, replayed: false };
+                let recorded = Recorded { id, event, alerts, duplicate: false, replayed: false };
                 let view = EventView::new(&recorded);
                 self.write_view(out, id, fact, "com.tollgate.usage.recorded", view)?;
             }
             Fact::Correction(correction) => {
                 let correction = correction.clone();
-                let corrected = Corrected { id, correction, duplicate: false, replayed: false };
+                let (duplicate, replayed) = (false, false);
+                let corrected = Corrected { id, correction, alerts, duplicate, replayed };
                 let view = CorrectionView::new(&corrected);
                 self.write_view(out, id, fact, "com.tollgate.usage.corrected", view)?;
             }

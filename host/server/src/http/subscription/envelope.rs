@@ -11,14 +11,28 @@ use tollgate_domain::Timestamp;
 use super::user::User;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
-use crate::service::Service;
+use crate::service::{Error, Service};
 
 /// The seed's names for what can go wrong.
 #[derive(Clone, Copy)]
 pub enum Exception {
     Pricing,
+    Tracking,
     Subscription,
 }
+
+impl Exception {
+    /// What an error is called of a request whose own failures are called this.
+    pub fn of(self, error: &Error) -> Self {
+        match error {
+            Error::Rejected(_) | Error::UnknownFlavor { .. } | Error::Unpriced(_) => Self::Pricing,
+            _ => self,
+        }
+    }
+}
+
+/// What went wrong, under its name.
+pub struct Failed(pub Exception, pub Problem);
 
 #[derive(Serialize)]
 struct Success<T> {
@@ -58,6 +72,7 @@ pub fn failure(
     let error = match (problem.status, exception) {
         (StatusCode::TOO_MANY_REQUESTS, _) => "UsageLimitExceededException",
         (_, Exception::Pricing) => "PricingException",
+        (_, Exception::Tracking) => "TrackingException",
         (_, Exception::Subscription) => "SubscriptionException",
     };
     let body = Failure {

@@ -1,13 +1,19 @@
 //! `/api/subscription`: the endpoints of the seed document, for dashboards. Money is a JSON
 //! number here, and errors come in an envelope of their own.
 
+mod alerts;
 mod billing;
+mod dashboard;
+mod enforce;
 mod envelope;
 mod limits;
+mod logs;
 mod plans;
 mod price_details;
 mod pricing;
 mod subscriptions;
+mod track;
+mod trends;
 mod usage;
 mod user;
 
@@ -16,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 
 use super::App;
 use super::problem::Problem;
@@ -32,6 +38,13 @@ pub fn routes() -> Router<Arc<Service>> {
         .route("/user/{user_id}/subscription", get(subscriptions::show).put(subscriptions::change))
         .route("/usage/{user_id}", get(usage::show))
         .route("/billing-history/{user_id}", get(billing::show))
+        .route("/usage/{user_id}/trends", get(trends::show))
+        .route("/usage-logs/{user_id}", get(logs::list))
+        .route("/alerts/{user_id}", get(alerts::list))
+        .route("/alerts/{alert_id}/mark-read", post(alerts::mark_read))
+        .route("/dashboard/{user_id}", get(dashboard::show))
+        .route("/enforce", post(enforce::enforce))
+        .route("/track", post(track::track))
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
 }

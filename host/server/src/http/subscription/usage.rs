@@ -22,12 +22,12 @@ const ALL_TIME: &str = "all";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub struct Asked {
     billing_period: Option<String>,
 }
 
 #[derive(Serialize)]
-struct StatisticsView<'a> {
+pub struct StatisticsView<'a> {
     billing_period: &'a str,
     usage_status: &'static str,
     total_calls: u64,
@@ -45,7 +45,7 @@ struct StatisticsView<'a> {
 pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let statistics = async {
         let subject = user.subject()?;
-        let period = period(&query::<Asked>(&uri)?)?;
+        let period = period(&query::<Asked>(&uri)?, Period::Current)?;
         Ok(service.usage(subject, &period).await?)
     };
     let statistics = statistics.await;
@@ -53,9 +53,10 @@ pub async fn show(service: App, user: User, uri: Uri) -> Response {
     answer(&service, Exception::Subscription, Some(&user), view)
 }
 
-fn period(asked: &Asked) -> Result<Period, Problem> {
+/// The period that is asked for; `unnamed` where none is.
+pub fn period(asked: &Asked, unnamed: Period) -> Result<Period, Problem> {
     match asked.billing_period.as_deref() {
-        None => Ok(Period::Current),
+        None => Ok(unnamed),
         Some(ALL_TIME) => Ok(Period::AllTime),
         Some(name) => {
             let invalid = |error| Problem::invalid("/billing_period", format!("{error}"));
@@ -65,9 +66,8 @@ fn period(asked: &Asked) -> Result<Period, Problem> {
 }
 
 impl<'a> StatisticsView<'a> {
-    fn new(statistics: &'a Statistics) -> Self {
-        let Statistics { total, plan, calendar, .. } = statistics;
-        let alert = |raised| AlertView::new(raised, &calendar.period(raised.raised_at));
+    pub fn new(statistics: &'a Statistics) -> Self {
+        let Statistics { total, plan, .. } = statistics;
         Self {
             billing_period: statistics.period.as_ref().map_or(ALL_TIME, |period| period.as_str()),
             usage_status: statistics.status.as_str(),
@@ -79,7 +79,7 @@ impl<'a> StatisticsView<'a> {
             limits: PlanLimits::new(plan.as_deref()),
             provider_breakdown: Breakdown(statistics),
             usage_percentages: Percentages(statistics),
-            alerts: statistics.raised.iter().map(alert).collect(),
+            alerts: statistics.alerts.iter().map(AlertView::new).collect(),
             last_updated: statistics.at,
         }
     }
@@ -120,6 +120,6 @@ impl Serialize for Percentages<'_> {
     }
 }
 
-fn rounded(decimal: Decimal) -> Exact<Decimal> {
+pub fn rounded(decimal: Decimal) -> Exact<Decimal> {
     Exact(decimal.normalize())
 }

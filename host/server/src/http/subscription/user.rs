@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use serde::Deserialize;
 use tollgate_domain::SubjectId;
 
 use crate::http::problem::Problem;
@@ -14,6 +15,19 @@ use crate::http::problem::Problem;
 pub struct User(Option<String>);
 
 impl User {
+    pub fn unknown() -> Self {
+        Self(None)
+    }
+
+    /// The user whom a body names, if it names one.
+    pub fn in_body(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Named {
+            user_id: String,
+        }
+        Self(serde_json::from_slice(body).ok().map(|Named { user_id }| user_id))
+    }
+
     /// `None` where the segment is not text.
     pub fn as_str(&self) -> Option<&str> {
         self.0.as_deref()

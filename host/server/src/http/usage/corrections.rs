@@ -96,7 +96,6 @@ impl<'a> CorrectionView<'a> {
         let Correction { amendment, event, subject, occurred_at, period, recorded_at, .. } =
             &*corrected.correction;
         let (before, after) = (&amendment.before, &amendment.after);
-        let alert = |raised| AlertView::new(raised, period);
         let [cost_before, cost_after] = [before, after].map(|used| used.cost.unwrap_or_default());
         Self {
             event_id: corrected.id.to_string(),
@@ -118,7 +117,7 @@ impl<'a> CorrectionView<'a> {
             recorded_at: *recorded_at,
             billing_period: period,
             revision: &amendment.revision,
-            alerts: corrected.correction.raised.iter().map(alert).collect(),
+            alerts: corrected.alerts.iter().map(AlertView::new).collect(),
         }
     }
 }

@@ -46,6 +46,7 @@ impl Rows {
             writer.put(&Key::mark(marked), marked)?;
         }
         self.add_reservations(overlay.reservations.values(), last_instant)?;
+        self.add_to_levels(overlay.logs.iter(), overlay.alerts.iter())?;
         writer.finish()?;
         self.sync()?;
         let mut checkpoint = RowWriter::to(self);

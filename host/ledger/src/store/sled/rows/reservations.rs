@@ -112,6 +112,8 @@ impl Rows {
     /// `before`.
     pub fn tidy(&self, before: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         self.names.tidy(0)?;
+        self.logs.tidy(0)?;
+        self.alerts.tidy(0)?;
         self.places.tidy(before.millis())?;
         self.held.tidy(micros(now))
     }

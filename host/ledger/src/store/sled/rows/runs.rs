@@ -85,10 +85,10 @@ impl Runs {
         Ok(runs)
     }
 
-    /// The value that holds for a key, where the kind is asked for whole keys.
+    /// The value that holds for a key.
     pub fn find(&self, key: &RunKey) -> Result<Option<u64>, StoreError> {
         let runs = self.runs.read();
-        let (hash, mut found) = (Hash::of(key), None);
+        let (hash, mut found) = (Hash::of(&key[..self.kind.asked_bytes]), None);
         // The newest first: what is asked for mostly changed lately.
         for run in runs.iter().rev().filter(|run| run.filter.may_have(hash)) {
             self.visit(run, key, |element| found = found.max(Some(element.value)))?;
@@ -109,6 +109,38 @@ impl Runs {
         // Of each key the largest value first. Sorting takes little where so much is sorted.
         found.sort_by_key(|element| (element.key, Reverse(element.value)));
         found.dedup_by_key(|element| element.key);
+        Ok(found)
+    }
+
+    /// The last elements that hold whose keys begin so and come before `before`: the last first,
+    /// no more than so many.
+    pub fn last_beginning_with(
+        &self,
+        start: &[u8],
+        before: Option<&RunKey>,
+        limit: usize,
+    ) -> Result<Vec<Element>, StoreError> {
+        let runs = self.runs.read();
+        let hash = Hash::of(start);
+        let may_have = runs.iter().filter(|run| run.filter.may_have(hash));
+        let mut runs: Vec<_> =
+            may_have.map(|run| self.back(run.listed.id, start, before).peekable()).collect();
+        let mut found = Vec::<Element>::new();
+        // One more than is wanted: the last may come again.
+        while found.len() <= limit {
+            // What cannot be read comes before all else.
+            let key = |next: &Result<Element, _>| {
+                next.as_ref().map_or([u8::MAX; size_of::<RunKey>()], |e| e.key)
+            };
+            let last = runs.iter_mut().filter_map(|run| Some((run.peek().map(key)?, run)));
+            let Some((_, run)) = last.max_by_key(|(key, _)| *key) else { break };
+            let Some(element) = run.next().transpose()? else { break };
+            match found.last_mut().filter(|last| last.key == element.key) {
+                Some(same) => same.value = same.value.max(element.value),
+                None => found.push(element),
+            }
+        }
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -183,6 +215,38 @@ impl Runs {
             }
         }
         Ok(())
+    }
+
+    /// The elements of a run whose keys begin so and come before `before`, the last first.
+    fn back<'a>(
+        &self,
+        run: u32,
+        start: &'a [u8],
+        before: Option<&'a RunKey>,
+    ) -> impl Iterator<Item = Result<Element, StoreError>> + use<'a> {
+        let mut last = [u8::MAX; size_of::<RunKey>()];
+        last[..start.len()].copy_from_slice(start);
+        let (first, last) = (RunKey::default(), before.unwrap_or(&last));
+        let mut rows = self.tree.range(self.row(run, &first).0..=self.row(run, last).0).rev();
+        let (mut of_row, mut is_over) = (Vec::new(), false);
+        std::iter::from_fn(move || {
+            while of_row.is_empty() && !is_over {
+                let row = rows.next()?.map_err(StoreError::from);
+                let found = row.and_then(|(_, row)| {
+                    let (found, others_before) = element::beginning_with(&row, start)?;
+                    let found = found.filter(|e| before.is_none_or(|before| e.key < *before));
+                    Ok((found.collect(), others_before))
+                });
+                match found {
+                    Ok(found) => (of_row, is_over) = found,
+                    Err(error) => {
+                        is_over = true;
+                        return Some(Err(error));
+                    }
+                }
+            }
+            of_row.pop().map(Ok)
+        })
     }
 
     /// Writes a run that is not listed yet; `expected` is at least how many elements there are.

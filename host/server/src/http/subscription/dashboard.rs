@@ -1,0 +1,174 @@
+//! `GET /api/subscription/dashboard/{user_id}`: all that a dashboard shows, in one answer.
+
+use axum::http::Uri;
+use axum::response::Response;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use tollgate_domain::{Amount, Projection, QuotaName, Timestamp, Usd};
+use tollgate_engine::Recommendation;
+use tollgate_ledger::Period;
+
+use super::envelope::{Exception, answer};
+use super::limits::PlanLimits;
+use super::trends::Trends;
+use super::usage::{Asked, StatisticsView, period, rounded};
+use super::user::User;
+use crate::http::App;
+use crate::http::alert::AlertView;
+use crate::http::json::query;
+use crate::http::money::Exact;
+use crate::http::problem::Problem;
+use crate::service::{Dashboard, ProjectedLimit, Projections};
+
+/// What is only expected is told to a millionth of its unit.
+const EXPECTED_DECIMALS: u32 = 6;
+
+#[derive(Serialize)]
+struct DashboardView<'a> {
+    summary: Summary,
+    current_usage: StatisticsView<'a>,
+    total_usage: StatisticsView<'a>,
+    current_period_usage: StatisticsView<'a>,
+    trends: Trends<'a>,
+    limits: PlanLimits<'a>,
+    projections: ProjectionsView<'a>,
+    /// Those that nobody has read, the newest first.
+    alerts: Vec<AlertView<'a>>,
+    recommendations: Vec<RecommendationView<'a>>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    total_api_calls_this_month: u64,
+    total_cost_this_month: Exact<Usd>,
+    usage_status: &'static str,
+    unread_alerts: u64,
+}
+
+#[derive(Serialize)]
+struct ProjectionsView<'a> {
+    projected_monthly_cost: Exact<Decimal>,
+    /// 0 for unlimited.
+    cost_limit: Exact<Amount>,
+    projected_usage_percentage: Exact<Decimal>,
+    method: &'static str,
+    range: Range,
+    /// Until the first limit is met; null where none is before the month ends.
+    days_until_limit: Option<Exact<Decimal>>,
+    first_limit: Option<&'a QuotaName>,
+    limits: Vec<LimitView<'a>>,
+}
+
+/// In four cases of five the month ends between these.
+#[derive(Serialize)]
+struct Range {
+    low: Exact<Decimal>,
+    high: Exact<Decimal>,
+}
+
+#[derive(Serialize)]
+struct LimitView<'a> {
+    quota: &'a QuotaName,
+    used: Exact<Amount>,
+    limit: Exact<Amount>,
+    projected: Exact<Decimal>,
+    projected_percentage: Exact<Decimal>,
+    method: &'static str,
+    range: Range,
+    days_left: Option<Exact<Decimal>>,
+    reached_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct RecommendationView<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    message: &'a str,
+}
+
+pub async fn show(service: App, user: User, uri: Uri) -> Response {
+    let dashboard = async {
+        let subject = user.subject()?;
+        let total = period(&query::<Asked>(&uri)?, Period::AllTime)?;
+        Ok(service.dashboard(subject, &total).await?)
+    };
+    let dashboard: Result<_, Problem> = dashboard.await;
+    let view = dashboard.as_ref().map_err(Clone::clone).and_then(DashboardView::new);
+    answer(&service, Exception::Subscription, Some(&user), view.as_ref())
+}
+
+impl<'a> DashboardView<'a> {
+    fn new(dashboard: &'a Dashboard) -> Result<Self, Problem> {
+        let Dashboard { current, total, months, projections, alerts, recommendations } = dashboard;
+        Ok(Self {
+            summary: Summary {
+                total_api_calls_this_month: current.total.quantity("calls"),
+                total_cost_this_month: Exact(current.total.cost),
+                usage_status: current.status.as_str(),
+                unread_alerts: alerts.unread,
+            },
+            current_usage: StatisticsView::new(current),
+            total_usage: StatisticsView::new(total),
+            current_period_usage: StatisticsView::new(current),
+            trends: Trends::new(months)?,
+            limits: PlanLimits::new(current.plan.as_deref()),
+            projections: ProjectionsView::new(projections),
+            alerts: alerts.alerts.iter().map(AlertView::new).collect(),
+            recommendations: recommendations.iter().map(RecommendationView::new).collect(),
+        })
+    }
+}
+
+impl<'a> ProjectionsView<'a> {
+    fn new(projections: &'a Projections) -> Self {
+        let Projections { cost, cost_limit, cost_percentage, limits, first } = projections;
+        let first = first.and_then(|at| limits.get(at));
+        Self {
+            projected_monthly_cost: expected(cost.total),
+            cost_limit: Exact(cost_limit.unwrap_or_default()),
+            projected_usage_percentage: rounded(cost_percentage.round_dp(1)),
+            method: cost.method.as_str(),
+            range: Range::new(cost),
+            days_until_limit: first.and_then(days_left),
+            first_limit: first.map(|limit| &limit.quota),
+            limits: limits.iter().map(LimitView::new).collect(),
+        }
+    }
+}
+
+impl<'a> LimitView<'a> {
+    fn new(limit: &'a ProjectedLimit) -> Self {
+        Self {
+            quota: &limit.quota,
+            used: Exact(limit.used),
+            limit: Exact(limit.limit),
+            projected: expected(limit.projection.total),
+            projected_percentage: rounded(limit.percentage.round_dp(1)),
+            method: limit.projection.method.as_str(),
+            range: Range::new(&limit.projection),
+            days_left: days_left(limit),
+            reached_at: limit.reached.map(|reached| reached.at),
+        }
+    }
+}
+
+impl Range {
+    fn new(projection: &Projection) -> Self {
+        Self { low: expected(projection.low), high: expected(projection.high) }
+    }
+}
+
+impl<'a> RecommendationView<'a> {
+    fn new(recommendation: &'a Recommendation) -> Self {
+        let Recommendation { kind, title, message } = recommendation;
+        Self { r#type: kind, title, message }
+    }
+}
+
+fn days_left(limit: &ProjectedLimit) -> Option<Exact<Decimal>> {
+    Some(rounded(limit.reached?.days_left.round_dp(1)))
+}
+
+fn expected(amount: Decimal) -> Exact<Decimal> {
+    rounded(amount.round_dp(EXPECTED_DECIMALS))
+}

@@ -1,0 +1,81 @@
+//! All that a dashboard shows, as of one moment.
+
+use std::sync::Arc;
+
+use tollgate_domain::{Amount, Plan, QuotaState, Reading, SubjectId};
+use tollgate_engine::Recommendation;
+use tollgate_ledger::{Alerts, MonthUsage, Period, PeriodUsage};
+
+use super::projections::{DAYS, Month, Projections};
+use super::statistics::Statistics;
+use super::usage::plan;
+use super::{Error, Service};
+
+/// A dashboard lists no more alerts than these.
+const ALERTS_MAX: usize = 20;
+
+/// The months that it looks back on, that which runs among them.
+const MONTHS: usize = 6;
+
+pub struct Dashboard {
+    pub current: Statistics,
+    /// All time, or the period that was asked for.
+    pub total: Statistics,
+    pub months: Vec<MonthUsage>,
+    pub projections: Projections,
+    /// Those that nobody has read.
+    pub alerts: Alerts,
+    pub recommendations: Vec<Recommendation>,
+}
+
+impl Service {
+    pub async fn dashboard(&self, subject: SubjectId, total: &Period) -> Result<Dashboard, Error> {
+        let (set, clock) = (self.policy_set()?, self.now());
+        let of = async |period| self.ledger.usage(&subject, period, set.plans(), clock).await;
+        let (usage, total) = (of(&Period::Current).await?, of(total).await?);
+        let plan = plan(&usage, &set);
+        let calendar = usage.calendar;
+        let days = self.ledger.days(&subject, DAYS, &calendar, usage.at)?;
+        let month =
+            Month { span: usage.span, now: usage.at, calendar, used: &usage.table, days: &days };
+        let projections = Projections::new(&month, plan.as_deref());
+        let readings = readings(&subject, &usage, plan.as_ref());
+        let recommendations = match &readings[..] {
+            [] => vec![],
+            readings => set.alerter().recommend(readings),
+        };
+        Ok(Dashboard {
+            months: self.ledger.months(&subject, MONTHS, set.plans(), clock).await?,
+            alerts: self.ledger.alerts(&subject, true, ALERTS_MAX)?,
+            total: self.statistics(&subject, total, &set)?,
+            current: self.statistics(&subject, usage, &set)?,
+            projections,
+            recommendations,
+        })
+    }
+}
+
+/// Where a level stands on its limits, as alert policies read it.
+fn readings(subject: &SubjectId, usage: &PeriodUsage, plan: Option<&Arc<Plan>>) -> Vec<Reading> {
+    let Some(plan) = plan else { return vec![] };
+    let reading = |quota: &QuotaState| {
+        let limit = quota.limit.filter(|limit| *limit != Amount::ZERO)?;
+        let terms = plan.quotas.iter().find(|terms| terms.name == quota.name)?;
+        Some(Reading {
+            subject: subject.clone(),
+            plan: plan.id.clone(),
+            quota: quota.name.clone(),
+            meter: quota.meter.clone(),
+            provider: match &terms.providers[..] {
+                [one] => Some(one.clone()),
+                _ => None,
+            },
+            window: quota.window,
+            limit,
+            before: quota.used,
+            after: quota.used,
+            raised: vec![],
+        })
+    };
+    usage.quotas.iter().filter_map(reading).collect()
+}
