@@ -138,12 +138,12 @@ fn mean(amounts: impl ExactSizeIterator<Item = Decimal>) -> Option<Decimal> {
     sum(amounts).checked_div(count)
 }
 
-/// To fourteen digits; `None` for less than nothing.
+/// To eighteen digits; `None` for less than nothing.
 fn square_root(number: Decimal) -> Option<Decimal> {
     let (mut digits, mut scale) = (u128::try_from(number.mantissa()).ok()?, number.scale());
     // A root has half as many decimals, and as many digits as it is given twice.
     (digits, scale) = (digits * 10_u128.pow(scale % 2), scale + scale % 2);
-    while digits < 10_u128.pow(28) && scale < 54 {
+    while digits < 10_u128.pow(36) && scale < 54 {
         (digits, scale) = (digits * 100, scale + 2);
     }
     let root = i128::try_from(digits.isqrt()).ok()?;

@@ -13,6 +13,11 @@ impl Rows {
     pub fn condense(&self, overlay: &Overlay, last_instant: Timestamp) -> Result<(), StoreError> {
         let (last, as_of) = (overlay.last(), overlay.last().block);
         let mut writer = RowWriter::to(self);
+        for (at, subject) in &overlay.due {
+            // The key says it all. It is there before the account is: after a crash between the two,
+            // an account that is as it should be would not be looked at again.
+            writer.put(&Key::due(*at, subject), &true)?;
+        }
         for (subject, (version, account)) in &overlay.accounts {
             writer.put(&Key::account(subject), &(as_of, version, account))?;
         }
@@ -26,10 +31,6 @@ impl Rows {
         }
         for ((subject, end), entry) in &overlay.history {
             writer.put(&Key::entry(subject, *end), entry)?;
-        }
-        for (at, subject) in &overlay.due {
-            // The key says it all.
-            writer.put(&Key::due(*at, subject), &true)?;
         }
         for ((subject, period), added) in &overlay.refusal_counts {
             let (as_of, mut counts) = self.refusal_count(subject, period)?;
