@@ -90,27 +90,37 @@ impl Client {
         }
     }
 
-    /// A service that is away lets it expire.
+    /// Gives back what is held, so that others have it before it expires.
     pub(crate) async fn release(&self, reservation: &str) {
-        let url = format!("{}/v1/reservations/{reservation}", self.base);
-        if let Err(error) = answer(self.http.delete(url)).await {
-            tracing::debug!(%error, "a reservation is left to expire");
+        for pause in pauses() {
+            if self.released(reservation).await {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        if !self.released(reservation).await {
+            tracing::warn!(reservation, "what is held is left to expire: the service is away");
         }
     }
 
     /// Tells it until the service has it, or has been away for too long.
     pub(crate) async fn tell(&self, telling: Telling) {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
+        for pause in pauses() {
             if self.told(&telling).await {
                 return;
             }
             tokio::time::sleep(pause).await;
-            pause *= 2;
         }
         if !self.told(&telling).await {
             tracing::error!(path = telling.path, "what was used is lost: the service is away");
         }
+    }
+
+    /// Whether the service has answered: that it knows of no such reservation is an answer too.
+    async fn released(&self, reservation: &str) -> bool {
+        let url = format!("{}/v1/reservations/{reservation}", self.base);
+        let answer = answer(self.http.delete(url)).await;
+        answer.is_ok_and(|(status, ..)| !status.is_server_error() && status.as_u16() != 429)
     }
 
     async fn told(&self, telling: &Telling) -> bool {
@@ -150,6 +160,11 @@ impl Telling {
         }
         Self { path: "/v1/usage".to_owned(), body: used }
     }
+}
+
+/// What lies between one attempt and the next.
+fn pauses() -> impl Iterator<Item = Duration> + Send {
+    (1..ATTEMPTS).map(|attempt| FIRST_PAUSE * 2_u32.pow(attempt - 1))
 }
 
 async fn answer(

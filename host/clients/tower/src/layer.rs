@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::client::{Refusal, Reserved};
 use crate::guard::Guard;
-use crate::{Ask, Client, Meter, MeteredBody, Unreachable};
+use crate::{Ask, Client, Meter, MeteredBody};
 
 /// What becomes of a request when the service is away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,13 +108,15 @@ where
             });
         };
         Box::pin(async move {
-            let reservation = match shared.admit(&ask).await {
-                Ok(reservation) => reservation,
-                Err(refusal) => return Ok(refused(refusal)),
-            };
             let meter = Meter::default();
-            request.extensions_mut().insert(meter.clone());
-            let mut guard = Guard::new(shared.client.clone(), ask, meter, reservation);
+            // In a task of its own: who hangs up meanwhile leaves nothing held.
+            let admitted = tokio::spawn(shared.admit(ask, meter.clone())).await;
+            let mut guard = match admitted {
+                Ok(Ok(guard)) => guard,
+                Ok(Err(refusal)) => return Ok(refused(refusal)),
+                Err(error) => return Ok(refused(away(&error))),
+            };
+            request.extensions_mut().insert(meter);
             let response = inner.call(request).await?;
             guard.status = Some(response.status());
             Ok(response.map(|body| MeteredBody::passed(body, Some(guard))))
@@ -123,18 +125,19 @@ where
 }
 
 impl<F> Shared<F> {
-    /// The reservation, or none where the call goes ahead without the service.
-    async fn admit(&self, ask: &Ask) -> Result<Option<String>, Refusal> {
-        match self.client.reserve(ask).await {
-            Ok(Reserved::Held(reservation)) => Ok(Some(reservation)),
-            Ok(Reserved::Refused(refusal)) => Err(refusal),
-            Err(_) if self.on_failure == OnFailure::Allow => Ok(None),
-            Err(error) => Err(away(&error)),
-        }
+    /// What is held for the call, or nothing where it goes ahead without the service.
+    async fn admit(self: Arc<Self>, ask: Ask, meter: Meter) -> Result<Guard, Refusal> {
+        let reservation = match self.client.reserve(&ask).await {
+            Ok(Reserved::Held(reservation)) => Some(reservation),
+            Ok(Reserved::Refused(refusal)) => return Err(refusal),
+            Err(_) if self.on_failure == OnFailure::Allow => None,
+            Err(error) => return Err(away(&error)),
+        };
+        Ok(Guard::new(self.client.clone(), ask, meter, reservation))
     }
 }
 
-fn away(error: &Unreachable) -> Refusal {
+fn away(error: &dyn std::error::Error) -> Refusal {
     tracing::warn!(%error, "a request was turned away");
     let json = HeaderValue::from_static("application/problem+json");
     Refusal {
