@@ -5,7 +5,7 @@ LISTEN ?= 127.0.0.1:8080
 CALL := {\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}
 export TOLLGATE
 
-.PHONY: run build plugins test test-python soak bench lint wasm-target
+.PHONY: run build plugins test test-python soak bench lint wasm-target languages
 
 run: build
 	@echo
@@ -25,9 +25,14 @@ build: wasm-target
 wasm-target:
 	@plugins/wasm-target.sh >/dev/null
 
+## What plugins in C, JavaScript and Python are built with, as far as this machine can have it; the
+## tests skip the rest. LANGUAGES= wants none.
+languages:
+	@plugins/languages.sh >/dev/null
+
 ## All tests: the plugins' rules natively, the crates', the program as a black box, and the Python
 ## package against it.
-test: build
+test: build languages
 	cargo test --manifest-path plugins/Cargo.toml --workspace --locked
 	cargo test --release --workspace --locked
 	@host/clients/python/test.sh

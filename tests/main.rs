@@ -28,6 +28,9 @@ mod export;
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
 mod load;
+/// What authors of plugins use: `tollgate plugin`, its scaffolds, the examples, and the promise that
+/// what they built goes on working.
+mod plugins;
 /// What operators do with policies beyond editing files: going back, and changing plans and prices
 /// at runtime.
 mod policies;

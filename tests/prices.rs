@@ -1,5 +1,12 @@
 //! Catalogues of prices: what is imported, and what it then costs.
 
+/// What a price may depend on, and what has none.
+mod conditions;
+/// The price list, as data and written back.
+mod listing;
+/// Parts and totals.
+mod parts;
+
 use std::path::{Path, PathBuf};
 use std::process::Output;
 

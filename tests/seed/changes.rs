@@ -106,7 +106,7 @@ async fn a_row_of_the_price_list_can_be_sent_back_as_it_was_read() {
     assert_members(
         &row,
         "provider model_name cost_per_input_token cost_per_output_token cost_per_request \
-         cost_per_search cost_per_image cost_per_page description effective_date",
+         cost_per_search cost_per_image cost_per_page description effective_date other_rates tiers",
     );
     assert_eq!(row["cost_per_input_token"].to_string(), "0.000001");
     assert_eq!(row["effective_date"], "2026-01-31T00:00:00Z");

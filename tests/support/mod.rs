@@ -13,4 +13,4 @@ pub use home::Home;
 pub use program::{signal, tollgate};
 pub use server::{CLOCK_START, Server, shared};
 pub use usd::usd;
-pub use wait::{PATIENCE, eventually};
+pub use wait::{PATIENCE, eventually, eventually_within};

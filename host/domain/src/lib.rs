@@ -30,7 +30,9 @@ pub use name::{
     QuotaName,
 };
 pub use plan::{Meter, Mode, Plan, PlanBook, PlanBookError, Quota};
-pub use pricing::{Charge, Estimate, ExpectedCost, Extraction, Listing, Quote, Side};
+pub use pricing::{
+    Charge, Estimate, ExpectedCost, Extraction, Listing, PriceTier, Quote, Side, Terms,
+};
 pub use projection::{DayUse, Method, Past, Projection};
 pub use subject::{RootId, SubjectId, SubjectPath};
 pub use subscription::{BillingCycle, Status, Subscription};

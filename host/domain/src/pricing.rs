@@ -92,4 +92,31 @@ pub struct Listing {
     pub description: String,
     /// Since when; `None` for always.
     pub effective: Option<Timestamp>,
+    pub terms: Terms,
+}
+
+/// When and for whom a line of the price list holds; what is empty holds always, and for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The input tokens above which other rates hold, for all of the call.
+    pub tiers: Vec<PriceTier>,
+    /// In seconds since midnight UTC: from the first to before the second, across midnight where
+    /// that is smaller.
+    pub hours: Option<(u32, u32)>,
+    pub service_tiers: Vec<String>,
+    pub regions: Vec<String>,
+    /// The caller's metadata, each with the values of which it must have one.
+    pub metadata: Vec<(String, Vec<String>)>,
+    /// The most tokens that go into the model, with what comes out.
+    pub context_window: Option<u32>,
+    /// The most tokens that come out of the model.
+    pub max_output_tokens: Option<u32>,
+}
+
+/// Rates for calls with more input tokens than `above`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceTier {
+    pub above: u64,
+    /// For one of each quantity that costs otherwise than below.
+    pub rates: Vec<(QuantityName, Usd)>,
 }

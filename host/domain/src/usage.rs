@@ -1,10 +1,14 @@
 //! What a call used, by quantity.
 
+mod parts;
+
 use serde::{Deserialize, Serialize};
 
 use crate::name::QuantityName;
+use parts::Tokens;
 
-/// Which quantities are parts of which totals (OpenTelemetry GenAI conventions).
+/// Totals with parts that do not overlap (OpenTelemetry GenAI conventions): together they are at
+/// most their total, which is nothing where it is not stated.
 const PARTS: [(&str, &[&str]); 2] = [
     ("input_tokens", &["cache_read_tokens", "cache_write_tokens"]),
     ("output_tokens", &["output_reasoning_tokens"]),
@@ -19,7 +23,7 @@ pub struct Usage(Vec<(QuantityName, u64)>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
     #[error("{part} is {part_amount}, more than {total}, which contains it and is {total_amount}")]
-    PartExceedsTotal { part: String, part_amount: u64, total: &'static str, total_amount: u64 },
+    PartExceedsTotal { part: String, part_amount: u64, total: String, total_amount: u64 },
     #[error("{0} is given twice")]
     Twice(QuantityName),
 }
@@ -91,14 +95,42 @@ impl Usage {
                     return Err(UsageError::PartExceedsTotal {
                         part: (*part).to_owned(),
                         part_amount: part_sum,
-                        total,
+                        total: total.to_owned(),
                         total_amount,
                     });
                 }
             }
         }
+        match self.0.iter().all(|(name, _)| is_usual(name.as_str())) {
+            true => Ok(()),
+            false => self.check_further_parts(),
+        }
+    }
+
+    /// Checks each of the tokens against those that are stated and contain it.
+    fn check_further_parts(&self) -> Result<(), UsageError> {
+        let of_name =
+            |(name, amount)| Some((name, Tokens::of(QuantityName::as_str(name))?, amount));
+        let stated: Vec<_> = self.iter().filter_map(of_name).collect();
+        for (total, tokens, total_amount) in &stated {
+            let mut parts = stated.iter().filter(|(_, part, _)| tokens.contain(part));
+            if let Some((part, _, part_amount)) = parts.find(|(_, _, part)| part > total_amount) {
+                return Err(UsageError::PartExceedsTotal {
+                    part: part.to_string(),
+                    part_amount: *part_amount,
+                    total: total.to_string(),
+                    total_amount: *total_amount,
+                });
+            }
+        }
         Ok(())
     }
+}
+
+/// Whether most calls state it, and its parts and totals are known without looking at its name.
+fn is_usual(quantity: &str) -> bool {
+    quantity == "calls"
+        || PARTS.iter().any(|(total, parts)| *total == quantity || parts.contains(&quantity))
 }
 
 #[cfg(test)]
@@ -122,6 +154,17 @@ mod tests {
         assert!(error.to_string().contains("input_tokens"));
         let together = [("input_tokens", 9), ("cache_read_tokens", 5), ("cache_write_tokens", 5)];
         assert!(usage(&together).is_err(), "the parts together exceed the total");
+    }
+
+    #[test]
+    fn every_part_that_a_name_tells_of_is_held_to_its_total() {
+        let error = usage(&[("input_tokens", 5), ("input_audio_tokens", 6)]).unwrap_err();
+        let shown = "input_audio_tokens is 6, more than input_tokens, which contains it and is 5";
+        assert_eq!(error.to_string(), shown);
+        let nested = [("cache_write_tokens", 1), ("cache_write_1h_tokens", 2), ("input_tokens", 9)];
+        assert_eq!(usage(&nested).unwrap_err().quantity(), "cache_write_1h_tokens");
+        assert!(usage(&[("output_tokens", 6), ("output_audio_tokens", 6)]).is_ok());
+        assert!(usage(&[("output_audio_tokens", 6)]).is_ok(), "the total is what its parts are");
     }
 
     #[test]

@@ -11,7 +11,7 @@ wasmtime::component::bindgen!({
 
         world any-policy {
             include tollgate:policy/tier-policy@0.1.0;
-            include tollgate:policy/pricing-policy@0.1.0;
+            include tollgate:policy/detailed-pricing-policy@0.1.0;
             include tollgate:policy/alert-policy@0.1.0;
             include tollgate:policy/adjustment-policy@0.1.0;
         }
@@ -21,5 +21,7 @@ wasmtime::component::bindgen!({
     require_store_data_send: true,
 });
 
-pub(crate) use exports::tollgate::policy::{adjustments, alerts, lifecycle, prices, tiers};
+pub(crate) use exports::tollgate::policy::{
+    adjustments, alerts, lifecycle, price_terms, prices, tiers,
+};
 pub(crate) use tollgate::policy::{logging, types};

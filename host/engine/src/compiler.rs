@@ -11,6 +11,7 @@ mod trusted;
 
 use std::ffi::OsString;
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -31,8 +32,8 @@ pub struct Compiling {
     /// A program that does [`compile_as_child`], and what to start it with.
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
-    /// Where machine code is kept: nobody else may have access to it.
-    pub folder: PathBuf,
+    /// Where machine code is kept: nobody else may have access to it. `None` keeps none.
+    pub folder: Option<PathBuf>,
     /// How much processor time one component may take, on all cores together.
     pub seconds_max: u64,
     /// How long it may take until it has had that: a machine that is busy gives less of it, and a
@@ -55,12 +56,15 @@ impl Compiler {
     /// `None` compiles in this process and keeps nothing: for tests and tools.
     pub fn new(apart: Option<Compiling>, plugin_memory_mib_max: u64, engine: &Engine) -> Self {
         let with_cache = |compiling: Compiling| {
-            let cache = Cache::open(&compiling.folder, engine_digest(engine));
-            let cache = cache.inspect_err(|error| {
-                let folder = compiling.folder.display();
-                tracing::warn!(%error, %folder, "compiled code is not kept");
+            let cache = compiling.folder.as_ref().and_then(|folder| {
+                let cache = Cache::open(folder, engine_digest(engine));
+                let warn = |error: &io::Error| {
+                    let folder = folder.display();
+                    tracing::warn!(%error, %folder, "compiled code is not kept");
+                };
+                cache.inspect_err(warn).ok()
             });
-            (compiling, cache.ok())
+            (compiling, cache)
         };
         Self {
             apart: apart.map(with_cache),

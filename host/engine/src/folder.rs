@@ -42,7 +42,7 @@ pub(crate) fn with_manifest(
 }
 
 /// The folder of policies.
-struct Folder<'a>(&'a Path);
+pub(crate) struct Folder<'a>(pub &'a Path);
 
 /// The folder with another manifest under a name.
 struct Instead<'a> {

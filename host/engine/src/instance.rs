@@ -18,7 +18,7 @@ use crate::runtime::deadline_epochs;
 use crate::stats::{Living, Spent, Stats};
 
 /// Setting up is bounded by its fuel; this only ends what fuel does not see.
-const SET_UP_DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const SET_UP_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A guest that is ready to be called.
 pub(crate) struct Instance<K: PolicyKind> {
@@ -162,7 +162,7 @@ impl<K: PolicyKind> Instance<K> {
 }
 
 /// Runs guest code within `fuel` and `deadline`.
-fn run<R>(
+pub(crate) fn run<R>(
     store: &mut Store<GuestState>,
     (fuel, deadline): (u64, Duration),
     function: impl FnOnce(&mut Store<GuestState>) -> wasmtime::Result<R>,

@@ -50,6 +50,7 @@ mod stats;
 mod status;
 mod wasi;
 mod watch;
+mod workbench;
 mod workshop;
 
 use std::sync::Arc;
@@ -70,10 +71,14 @@ pub use metrics::{EngineMetrics, PolicyMetrics};
 pub use options::Options;
 pub use overseer::KeptInput;
 pub use policies::{LayError, OpenError, Policies, RollbackError};
+pub use question::{Answer, Question};
 pub use refusal::ConfigProblem;
 pub use set::PolicySet;
 pub use status::{PolicyInfo, PolicyStatus, Rejection, RevisionInfo, RevisionMember, SparePlugin};
 pub use watch::{FolderWatch, WatchError};
+pub use workbench::{
+    Draft, Failed, Inspection, LimitsInForce, Measured, NotTaken, Trial, Workbench,
+};
 
 /// What time it is. The engine has no clock of its own.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;

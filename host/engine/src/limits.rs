@@ -67,9 +67,7 @@ impl MemoryLimiter {
         let bytes_max = usize::try_from(limits.memory_bytes()).unwrap_or(usize::MAX);
         Self { bytes_max, bytes: 0, denied: false }
     }
-}
 
-impl MemoryLimiter {
     /// What the instance has now.
     pub fn bytes(&self) -> u64 {
         self.bytes as u64

@@ -21,7 +21,7 @@ pub(crate) struct Plugin {
     /// The version of `wit/` that it was built against.
     pub api_version: String,
     pub pre: InstancePre<GuestState>,
-    kind: Kind,
+    pub kind: Kind,
 }
 
 impl Plugin {

@@ -69,10 +69,10 @@ pub(crate) struct Due<'a>(pub &'a [&'a Reading]);
 /// What there is to advise.
 pub(crate) struct Recommend<'a>(pub &'a [&'a Reading]);
 
-/// Any question, with all that belongs to it.
+/// What the host may ask a policy, with all that belongs to it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Question {
+pub enum Question {
     Evaluate { call: Call, snapshot: Snapshot, estimated_cost: Option<Usd> },
     Estimate { call: Call, at: Timestamp },
     Price { call: Call, at: Timestamp },
@@ -82,10 +82,11 @@ pub(crate) enum Question {
     Recommend { readings: Vec<Reading> },
 }
 
-/// Any answer.
+/// What a policy answered. A pricing policy may say that what was stated is wrong, and says nothing
+/// where it has no price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Answer {
+pub enum Answer {
     Opinion(Opinion),
     Estimate(Result<Option<Estimate>, Rejected>),
     Quote(Result<Option<Quote>, Rejected>),
@@ -111,7 +112,7 @@ impl Question {
 
     /// Puts it to a policy: to a new instance, of which nobody asked anything yet, or to one that
     /// is warm. A policy that it does not concern answers nothing.
-    pub fn put_to(&self, policy: &AnyPolicy, to: To) -> Result<Answer, Fault> {
+    pub(crate) fn put_to(&self, policy: &AnyPolicy, to: To) -> Result<Answer, Fault> {
         match (policy, self) {
             (AnyPolicy::Tier(policy), Self::Evaluate { call, snapshot, estimated_cost }) => {
                 let applies = &policy.card.manifest.applies_to;

@@ -73,7 +73,8 @@ impl Workshop {
         outcome
     }
 
-    fn build(&mut self, files: Files, works: &Works) -> Result<AnyPolicy, Refused> {
+    /// What files come to, whatever is active or was seen.
+    pub fn build(&mut self, files: Files, works: &Works) -> Result<AnyPolicy, Refused> {
         let Files { manifest, plugin, plugin_digest } = files;
         verify(&manifest, &works.options)?;
         let compiled = self.plugins.get(&plugin_digest).and_then(Weak::upgrade);

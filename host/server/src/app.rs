@@ -1,7 +1,7 @@
 //! Wiring: which parts the service is made of, and how it starts and stops.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +46,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let clock = settings.clock_start.map_or_else(Clock::system, Clock::starting_at);
     let ledger = Arc::new(open_ledger(settings)?);
     let archive = Arc::new(Shelf(ledger.store().clone()));
-    let compiling = Some(compiling(settings)?);
+    let compiled = settings.place.data.join("compiled");
+    let compiling = Some(compiling(Some(compiled), settings.compile_seconds)?);
     let log_context = http::request_id;
     let options = Options { compiling, log_context, ..Options::new(&settings.policies) };
     let policies = Policies::resume(options, Arc::new(move || clock.now()), archive)
@@ -91,7 +92,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Plugins are compiled by this very program, also if its file was replaced meanwhile.
-fn compiling(settings: &Settings) -> anyhow::Result<Compiling> {
+/// `folder` is where machine code is kept, if it is.
+pub fn compiling(folder: Option<PathBuf>, seconds_max: u32) -> anyhow::Result<Compiling> {
     const ITSELF: &str = "/proc/self/exe";
     let program = match Path::new(ITSELF).exists() {
         true => ITSELF.into(),
@@ -100,9 +102,9 @@ fn compiling(settings: &Settings) -> anyhow::Result<Compiling> {
     Ok(Compiling {
         program,
         arguments: vec!["compile-plugin".into()],
-        folder: settings.place.data.join("compiled"),
-        seconds_max: settings.compile_seconds.into(),
-        patience: COMPILER_PATIENCE * settings.compile_seconds + COMPILER_PATIENCE * 30,
+        folder,
+        seconds_max: seconds_max.into(),
+        patience: COMPILER_PATIENCE * seconds_max + COMPILER_PATIENCE * 30,
         memory_mib_max: COMPILER_MEMORY_MIB,
     })
 }

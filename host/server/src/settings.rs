@@ -46,7 +46,7 @@ pub struct Settings {
         long,
         env = "TOLLGATE_COMPILE_SECONDS",
         value_name = "SECONDS",
-        default_value_t = 120,
+        default_value_t = COMPILE_SECONDS,
         value_parser = clap::value_parser!(u32).range(1..=3_600)
     )]
     pub compile_seconds: u32,
@@ -72,6 +72,9 @@ pub struct Place {
 }
 
 /// Where a file of settings is looked for when nobody names one.
+/// How much processor time a plugin may take to compile, unless somebody says otherwise.
+pub const COMPILE_SECONDS: u32 = 120;
+
 const FILE: &str = "tollgate.toml";
 
 /// The settings that a file gives, as texts, in the order of the file.

@@ -50,7 +50,10 @@ pub mod pricing {
         path: "../../wit",
         inline: "
             package tollgate:plugin-pricing;
-            world pricing { export tollgate:policy/prices@0.1.0; }
+            world pricing {
+                export tollgate:policy/prices@0.1.0;
+                export tollgate:policy/price-terms@0.1.0;
+            }
         ",
         with: {
             "tollgate:policy/types@0.1.0": crate::bindings::common::tollgate::policy::types,

@@ -4,6 +4,12 @@ pub use crate::bindings::pricing::exports::tollgate::policy::prices::{
     Charge, Estimation, Extraction, Failure, Listing, Quote, Rate,
 };
 
+/// When and for whom a line of the price list holds, and what is other above a threshold.
+pub use crate::bindings::pricing::exports::tollgate::policy::price_terms::{
+    Choice, Hours, TermRate, Terms, Tier,
+};
+
+use crate::bindings::pricing::exports::tollgate::policy::price_terms::Guest as TermsGuest;
 use crate::bindings::pricing::exports::tollgate::policy::prices::Guest;
 use crate::export::{self, Slot};
 use crate::{Call, Decimal, Inexact, Policy};
@@ -42,6 +48,13 @@ pub trait PricingPolicy: Policy {
     /// The price list, in pages counted from 0; an empty page ends it. Empty unless it says
     /// otherwise.
     fn catalog(&self, page: u32) -> Vec<Listing> {
+        let _ = page;
+        Vec::new()
+    }
+
+    /// What there is to say of the lines of a page of the price list besides their rates, in their
+    /// order. Nothing unless it says otherwise: all lines hold always and for all.
+    fn terms(&self, page: u32) -> Vec<Terms> {
         let _ = page;
         Vec::new()
     }
@@ -117,5 +130,11 @@ impl<S: Slot<Policy: PricingPolicy>> Guest for S {
         response: String,
     ) -> Result<Option<Extraction>, Failure> {
         export::policy::<S>().extract(&provider, &flavor, &response)
+    }
+}
+
+impl<S: Slot<Policy: PricingPolicy>> TermsGuest for S {
+    fn of_page(page: u32) -> Vec<Terms> {
+        export::policy::<S>().terms(page)
     }
 }

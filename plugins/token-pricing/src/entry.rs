@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use tollgate_plugin::Call;
-use tollgate_plugin::pricing::{Failure, Listing, Quote, Rate};
+use tollgate_plugin::pricing::{Choice, Failure, Listing, Quote, Rate, TermRate, Terms, Tier};
 
 use crate::config::{self, Price};
 use crate::hours::Hours;
@@ -100,6 +100,41 @@ pub(crate) fn listing(price: &Price) -> Listing {
     }
 }
 
+/// When and for whom the entry holds, as data: at this position of its page. None where it holds
+/// always, for all, and at the same rates.
+pub(crate) fn terms(price: &Price, position: usize) -> Option<Terms> {
+    let texts = |it: &Option<config::OneOrMore>| it.as_ref().map(|it| it.list().to_vec());
+    let choice = |(key, values): (&String, &config::OneOrMore)| Choice {
+        key: key.clone(),
+        values: values.list().to_vec(),
+    };
+    let terms = Terms {
+        line: u32::try_from(position).ok()?,
+        tiers: price.tiers.iter().map(tier).collect(),
+        hours: price.hours.map(Hours::as_terms),
+        service_tiers: texts(&price.service_tier).unwrap_or_default(),
+        regions: texts(&price.region).unwrap_or_default(),
+        metadata: price.metadata.iter().map(choice).collect(),
+        context_window: price.context_window,
+        max_output_tokens: price.max_output_tokens,
+    };
+    let is_plain = terms.tiers.is_empty()
+        && terms.hours.is_none()
+        && terms.service_tiers.is_empty()
+        && terms.regions.is_empty()
+        && terms.metadata.is_empty()
+        && terms.context_window.is_none()
+        && terms.max_output_tokens.is_none();
+    (!is_plain).then_some(terms)
+}
+
+fn tier(tier: &config::Tier) -> Tier {
+    let rates = config::rates(tier.tables())
+        .map(|(quantity, unit_price)| TermRate { quantity: quantity.into(), unit_price });
+    let above_input_tokens = tier.above.to_string().parse().unwrap_or_default();
+    Tier { above_input_tokens, rates: rates.collect() }
+}
+
 /// The description, with the conditions that the list has no place for.
 fn described(price: &Price) -> String {
     let texts = |values: &config::OneOrMore| values.list().join(" or ");
@@ -111,9 +146,11 @@ fn described(price: &Price) -> String {
     conditions.extend(
         price.tiers.iter().map(|tier| format!("other rates above {} input tokens", tier.above)),
     );
-    match (price.description.as_str(), conditions.is_empty()) {
-        (description, true) => description.to_owned(),
-        ("", false) => conditions.join(", "),
-        (description, false) => format!("{description} ({})", conditions.join(", ")),
+    let conditions = conditions.join(", ");
+    match price.description.as_str() {
+        // A line that was read and written back has them already.
+        description if description.contains(&conditions) => description.to_owned(),
+        "" => conditions,
+        description => format!("{description} ({conditions})"),
     }
 }

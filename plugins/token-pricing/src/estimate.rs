@@ -1,13 +1,24 @@
 //! What to hold for a call that leaves tokens unstated.
 
+use std::collections::BTreeMap;
+
 use tollgate_plugin::{Call, Measure};
 
 use crate::config::{Estimates, Guess};
 use crate::entry::Model;
+use crate::parts;
+use crate::quantity::Dimensions;
 
 impl Estimates {
     /// Fills in what a call leaves unstated, as far as that is known.
-    pub(crate) fn complete(&self, call: &mut Call, model: Option<&Model>, max_tokens: Option<u32>) {
+    /// `named` are the quantities whose names do not tell their dimensions.
+    pub(crate) fn complete(
+        &self,
+        call: &mut Call,
+        model: Option<&Model>,
+        max_tokens: Option<u32>,
+        named: &BTreeMap<String, Dimensions>,
+    ) {
         let sides = [("input_tokens", &self.input_tokens), ("output_tokens", &self.output_tokens)];
         for (quantity, guesses) in sides {
             if call.amount(quantity).is_some() {
@@ -15,7 +26,12 @@ impl Estimates {
             }
             let tokens = guesses.iter().find_map(|guess| guess.tokens(call, model, max_tokens));
             if let Some(tokens) = tokens {
-                let measure = Measure { quantity: quantity.into(), amount: tokens.into() };
+                let mut amount = tokens.into();
+                if !parts::are_usual(&call.usage) {
+                    // A guess is no reason to doubt what was stated.
+                    amount = parts::least(quantity, &call.usage, named).max(amount);
+                }
+                let measure = Measure { quantity: quantity.into(), amount };
                 call.usage.push(measure);
             }
         }

@@ -1,12 +1,16 @@
 //! Finds the usage in a provider's raw answer.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tollgate_plugin::pricing::{Extraction, Failure};
 use tollgate_plugin::{Decimal, Measure};
 
 use crate::answer::{self, Wanted};
 use crate::config::{self, Stream};
+use crate::parts;
 use crate::path::{Found, Path};
+use crate::quantity::Dimensions;
 
 /// Where the answers of one provider and flavor report what was used.
 pub(crate) struct Extractor {
@@ -67,7 +71,12 @@ impl Extractor {
     }
 
     /// Reads an answer, or the list of the chunks of a streamed one.
-    pub(crate) fn extract(&self, response: &str) -> Result<Extraction, Failure> {
+    /// `named` are the quantities whose names do not tell their dimensions.
+    pub(crate) fn extract(
+        &self,
+        response: &str,
+        named: &BTreeMap<String, Dimensions>,
+    ) -> Result<Extraction, Failure> {
         let wanted = Wanted {
             members: &self.members,
             envelopes: &self.envelopes,
@@ -89,6 +98,10 @@ impl Extractor {
         }
         if usage.is_empty() {
             return Err(Failure::no_usage("the answer reports no usage"));
+        }
+        parts::check_usual(&usage)?;
+        if !parts::are_usual(&usage) {
+            parts::check_all(&usage, named)?;
         }
         Ok(Extraction { model: self.model_in(&answers), usage })
     }

@@ -24,6 +24,16 @@ impl Hours {
         }
     }
 
+    /// In the words of the price list's terms.
+    pub(crate) fn as_terms(self) -> tollgate_plugin::pricing::Hours {
+        // A day has no more seconds than that.
+        let second = |time: u64| u32::try_from(time).unwrap_or_default();
+        tollgate_plugin::pricing::Hours {
+            from_second: second(self.from_s),
+            to_second: second(self.to_s),
+        }
+    }
+
     /// Reads `16:30-00:30` and `16:30:00-00:30:00`.
     fn parse(text: &str) -> Option<Self> {
         let (from, to) = text.split_once('-')?;
@@ -56,8 +66,14 @@ impl<'de> Deserialize<'de> for Hours {
 
 impl fmt::Display for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let minutes = |time: u64| (time / 3_600, time / 60 % 60);
-        let ((from_hour, from), (to_hour, to)) = (minutes(self.from_s), minutes(self.to_s));
-        write!(f, "{from_hour:02}:{from:02}-{to_hour:02}:{to:02}")
+        let mut write = |time: u64, after: &str| {
+            write!(f, "{:02}:{:02}", time / 3_600, time / 60 % 60)?;
+            match time % 60 {
+                0 => f.write_str(after),
+                seconds => write!(f, ":{seconds:02}{after}"),
+            }
+        };
+        write(self.from_s, "-")?;
+        write(self.to_s, "")
     }
 }

@@ -11,6 +11,7 @@ mod extract;
 mod hash;
 mod hours;
 mod matching;
+mod parts;
 mod path;
 mod quantity;
 mod rates;
@@ -22,8 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use book::Book;
 use config::{Config, Estimates};
 use extract::Extractor;
+use quantity::Dimensions;
 use rates::{Layouts, Rates};
-use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote};
+use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote, Terms};
 use tollgate_plugin::{
     Call, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
 };
@@ -34,9 +36,13 @@ const PAGE: usize = 200;
 struct TokenPricing {
     book: Book,
     listings: Vec<Listing>,
+    /// What there is to say of them besides, page by page.
+    terms: Vec<Vec<Terms>>,
     extractors: Vec<Extractor>,
     /// For each provider that goes by another's name, the other.
     aliases: BTreeMap<String, String>,
+    /// The quantities that any catalogue tells the dimensions of.
+    named: BTreeMap<String, Dimensions>,
     estimates: Estimates,
     fallback: Option<Rates>,
 }
@@ -74,6 +80,8 @@ impl Policy for TokenPricing {
         catalogues.push(own);
         let prices = catalogues.iter().flat_map(|catalogue| &catalogue.prices);
         let extractors = catalogues.iter().flat_map(|catalogue| &catalogue.extractors);
+        // The first that speaks of a quantity is believed.
+        let named = catalogues.iter().rev().flat_map(|catalogue| &catalogue.quantities);
         let providers = catalogues.iter().flat_map(|catalogue| &catalogue.providers);
         let alias = |about: &config::Provider| {
             let id = about.id.clone();
@@ -81,13 +89,24 @@ impl Policy for TokenPricing {
         };
         Ok(Self {
             book: Book::new(&catalogues),
-            listings: prices.map(entry::listing).collect(),
+            listings: prices.clone().map(entry::listing).collect(),
+            terms: terms(&prices.collect::<Vec<_>>()),
             extractors: extractors.map(Extractor::new).collect(),
             aliases: providers.flat_map(alias).collect(),
+            named: named.map(|(name, told)| (name.clone(), told.clone())).collect(),
             estimates: config.estimates,
             fallback,
         })
     }
+}
+
+/// What there is to say of prices besides their rates, page by page of the price list.
+fn terms(prices: &[&config::Price]) -> Vec<Vec<Terms>> {
+    let of_page = |page: &[&config::Price]| {
+        let lines = page.iter().enumerate();
+        lines.filter_map(|(position, price)| entry::terms(price, position)).collect()
+    };
+    prices.chunks(PAGE).map(of_page).collect()
 }
 
 impl TokenPricing {
@@ -131,7 +150,7 @@ impl PricingPolicy for TokenPricing {
     ) -> Result<Option<Estimation>, Failure> {
         let model = self.book.find(&call.provider, call.model.as_deref());
         let stated = call.usage.len();
-        self.estimates.complete(&mut call, model, max_tokens);
+        self.estimates.complete(&mut call, model, max_tokens, &self.named);
         let rates = model.and_then(|model| model.rates(&call)).or(self.fallback.as_ref());
         let Some(rates) = rates else { return Ok(None) };
         let cost = rates.are_told_by(&call).then(|| rates.cost(&call)).transpose()?;
@@ -145,10 +164,14 @@ impl PricingPolicy for TokenPricing {
         response: &str,
     ) -> Result<Option<Extraction>, Failure> {
         let extractor = self.extractor(provider, flavor);
-        extractor.map(|extractor| extractor.extract(response)).transpose()
+        extractor.map(|extractor| extractor.extract(response, &self.named)).transpose()
     }
 
     fn catalog(&self, page: u32) -> Vec<Listing> {
         self.listings.iter().skip(page as usize * PAGE).take(PAGE).cloned().collect()
+    }
+
+    fn terms(&self, page: u32) -> Vec<Terms> {
+        self.terms.get(page as usize).cloned().unwrap_or_default()
     }
 }

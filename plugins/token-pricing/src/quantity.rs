@@ -14,13 +14,6 @@ const MODALITIES: [&str; 4] = ["text", "audio", "image", "video"];
 /// What a call is one of, where its price knows no tokens and nobody counted.
 pub(crate) const UNITS_OF_A_CALL: [&str; 3] = ["searches", "images", "pages"];
 
-/// Totals whose parts are checked whether or not they are rated, as in the OpenTelemetry GenAI
-/// conventions. The parts of one total do not overlap.
-pub(crate) const TOTALS: [(&str, &[&str]); 2] = [
-    ("input_tokens", &["cache_read_tokens", "cache_write_tokens"]),
-    ("output_tokens", &["output_reasoning_tokens"]),
-];
-
 /// The dimensions that a name tells of. A name that tells nothing is a family of its own.
 pub(crate) fn dimensions(name: &str) -> Dimensions {
     let known = match name {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tollgate_plugin::pricing::{Charge, Failure};
-use tollgate_plugin::{Call, Decimal};
+use tollgate_plugin::{Call, Decimal, Measure};
 
 use crate::config::{self, Tables, Tier};
-use crate::quantity::{self, Dimensions, TOTALS, UNITS_OF_A_CALL};
+use crate::parts::{self, TOTALS, no_room};
+use crate::quantity::{self, Dimensions, UNITS_OF_A_CALL};
 
 /// The rates that hold together, ready for pricing.
 pub(crate) struct Rates {
@@ -25,6 +26,8 @@ struct Layout {
     counts_tokens: bool,
     /// What a call is one of, unless its usage says.
     unit_of_a_call: Option<&'static str>,
+    /// The quantities that the catalogue tells the dimensions of.
+    named: Arc<BTreeMap<String, Dimensions>>,
 }
 
 struct Rated {
@@ -39,19 +42,19 @@ struct Rated {
 
 /// The layouts that a catalogue needs, each made once.
 pub(crate) struct Layouts<'c> {
-    /// The quantities that the catalogue tells the dimensions of.
-    named: &'c BTreeMap<String, Dimensions>,
+    named: Arc<BTreeMap<String, Dimensions>>,
     known: HashMap<Vec<&'c str>, Arc<Layout>>,
 }
 
 impl<'c> Layouts<'c> {
-    pub(crate) fn new(named: &'c BTreeMap<String, Dimensions>) -> Self {
-        Self { named, known: HashMap::new() }
+    /// `named` are the quantities that the catalogue tells the dimensions of.
+    pub(crate) fn new(named: &BTreeMap<String, Dimensions>) -> Self {
+        Self { named: Arc::new(named.clone()), known: HashMap::new() }
     }
 
     fn of(&mut self, mut quantities: Vec<&'c str>) -> Arc<Layout> {
         quantities.sort_unstable();
-        let named = self.named;
+        let named = self.named.clone();
         let new = |names: &Vec<&str>| Arc::new(Layout::new(names, named));
         let of_names = |known: &HashMap<Vec<&'c str>, Arc<Layout>>| known.get(&quantities).cloned();
         of_names(&self.known).unwrap_or_else(|| {
@@ -63,7 +66,7 @@ impl<'c> Layouts<'c> {
 }
 
 impl Layout {
-    fn new(quantities: &[&str], named: &BTreeMap<String, Dimensions>) -> Self {
+    fn new(quantities: &[&str], named: Arc<BTreeMap<String, Dimensions>>) -> Self {
         let mut list: Vec<(Dimensions, Rated)> = quantities
             .iter()
             .map(|name| {
@@ -84,7 +87,20 @@ impl Layout {
         add_overlaps(&mut list);
         link(&mut list);
         let rated = list.into_iter().map(|(_, rated)| rated).collect();
-        Self { rated, counts_tokens, unit_of_a_call }
+        Self { rated, counts_tokens, unit_of_a_call, named }
+    }
+
+    /// Finds parts that are larger than their totals, other than in the rests of what is rated.
+    fn check(&self, usage: &[Measure]) -> Result<(), Failure> {
+        parts::check_usual(usage)?;
+        let is_rated = |measure: &Measure| {
+            measure.quantity == "calls"
+                || self.rated.iter().any(|rated| rated.quantity == measure.quantity)
+        };
+        match parts::are_usual(usage) || usage.iter().all(is_rated) {
+            true => Ok(()),
+            false => parts::check_all(usage, &self.named),
+        }
     }
 
     /// `prices`, with those of `rates` in place of what they name.
@@ -152,7 +168,7 @@ impl Rates {
         call: &Call,
         mut charge: impl FnMut(&Rated, Decimal, Decimal) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        check_totals(call)?;
+        self.layout.check(&call.usage)?;
         let prices = self.prices_for(call);
         let mut rests: Vec<Decimal> = Vec::with_capacity(prices.len());
         for (rated, unit_price) in self.layout.rated.iter().zip(prices) {
@@ -208,29 +224,6 @@ impl Rates {
         let parts = parts.iter().map(|(name, amount)| format!("{name} ({amount})"));
         no_room(&parts.collect::<Vec<_>>().join(" with "), &total.quantity, amount)
     }
-}
-
-fn no_room(part: &str, total: &str, amount: Decimal) -> Failure {
-    Failure::invalid_usage(format!(
-        "{part} is part of {total} ({amount}), which has no room for it"
-    ))
-}
-
-/// Parts of one total do not overlap, so that together they are at most their total.
-fn check_totals(call: &Call) -> Result<(), Failure> {
-    for (total, parts) in TOTALS {
-        let mut rest = None;
-        for part in parts {
-            let Some(amount) = call.amount(part) else { continue };
-            let whole = call.amount(total).unwrap_or_default();
-            let left = rest.unwrap_or(whole).minus(amount)?;
-            if left.is_negative() {
-                return Err(no_room(&format!("{part} ({amount})"), total, whole));
-            }
-            rest = Some(left);
-        }
-    }
-    Ok(())
 }
 
 /// What belongs to two rated quantities, neither of which contains the other, and has no rate:

@@ -15,7 +15,7 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use super::call::with_call;
 use super::{Kind, PolicyKind};
 use crate::bad_output::{BadOutput, each, word};
-use crate::bindings::prices;
+use crate::bindings::{price_terms, prices};
 use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
@@ -23,6 +23,26 @@ use crate::instance::Instance;
 use crate::policy::Policy;
 
 pub(crate) struct Pricing;
+
+/// Where the functions of a pricing policy's interfaces are.
+pub(crate) struct Indices {
+    prices: prices::GuestIndices,
+    terms: Option<price_terms::GuestIndices>,
+}
+
+/// The functions of one instance.
+pub(crate) struct Functions {
+    prices: prices::Guest,
+    terms: Option<price_terms::Guest>,
+}
+
+/// Whether the plugin exports the interface that a pricing policy may have besides.
+fn says_terms(pre: &InstancePre<GuestState>) -> bool {
+    let component = pre.component();
+    let component_type = component.component_type();
+    let mut exports = component_type.exports(component.engine());
+    exports.any(|(name, _)| name.starts_with("tollgate:policy/price-terms@"))
+}
 
 /// What a pricing policy covers.
 #[derive(Debug, PartialEq)]
@@ -49,15 +69,18 @@ pub(crate) type Answer<T> = Result<Option<T>, Rejected>;
 const PAGES_MAX: u32 = 10_000;
 
 impl PolicyKind for Pricing {
-    type Indices = prices::GuestIndices;
-    type Guest = prices::Guest;
+    type Indices = Indices;
+    type Guest = Functions;
     type Terms = PriceList;
     type Answers = probe::Answers;
 
     const KIND: Kind = Kind::Pricing;
 
     fn indices(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self::Indices> {
-        prices::GuestIndices::new(pre)
+        Ok(Indices {
+            prices: prices::GuestIndices::new(pre)?,
+            terms: says_terms(pre).then(|| price_terms::GuestIndices::new(pre)).transpose()?,
+        })
     }
 
     fn load(
@@ -65,7 +88,11 @@ impl PolicyKind for Pricing {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
-        indices.load(store, instance)
+        let terms = indices.terms.as_ref();
+        Ok(Functions {
+            prices: indices.prices.load(&mut *store, instance)?,
+            terms: terms.map(|terms| terms.load(store, instance)).transpose()?,
+        })
     }
 
     fn any(policy: Arc<Policy<Self>>) -> AnyPolicy {
@@ -73,7 +100,7 @@ impl PolicyKind for Pricing {
     }
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {
-        let claims = instance.set_up(|guest, store| guest.call_claims(store))?;
+        let claims = instance.set_up(|guest, store| guest.prices.call_claims(store))?;
         let (any, named): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim == "*");
         let claims = each("claims", named, |claim| word("claim", &claim))?;
         Ok(PriceList { claims_any: !any.is_empty(), claims, listings: listings(instance)? })
@@ -110,7 +137,7 @@ pub(crate) fn price(
 ) -> Result<Answer<Quote>, Fault> {
     let needs = instance.needs().and_usage();
     let answer = with_call(call, at, needs, Vec::new(), |call, bytes| {
-        instance.call(bytes, |guest, store| guest.call_price(store, call))
+        instance.call(bytes, |guest, store| guest.prices.call_price(store, call))
     })?;
     read(answer, answer::quote)
 }
@@ -123,7 +150,7 @@ pub(crate) fn estimate(
 ) -> Result<Answer<Estimate>, Fault> {
     let (needs, max_tokens) = (instance.needs().and_usage(), call.max_tokens);
     let answer = with_call(call, at, needs, Vec::new(), |call, bytes| {
-        instance.call(bytes, |guest, store| guest.call_estimate(store, call, max_tokens))
+        instance.call(bytes, |guest, store| guest.prices.call_estimate(store, call, max_tokens))
     })?;
     read(answer, |estimation| answer::estimate(&call.usage, estimation))
 }
@@ -137,7 +164,7 @@ pub(crate) fn extract(
 ) -> Result<Answer<Extraction>, Fault> {
     let bytes = (flavor.len() + response.len()) as u64;
     let answer = instance.call(bytes, |guest, store| {
-        guest.call_extract(store, provider.as_str(), flavor, response)
+        guest.prices.call_extract(store, provider.as_str(), flavor, response)
     })?;
     read(answer, answer::extraction)
 }
@@ -156,11 +183,31 @@ fn read<T, U>(
 fn listings(instance: &mut Instance<Pricing>) -> Result<Vec<Listing>, Fault> {
     let mut all = Vec::new();
     for page in 0..PAGES_MAX {
-        let listings = instance.set_up(|guest, store| guest.call_catalog(store, page))?;
+        let listings = instance.set_up(|guest, store| guest.prices.call_catalog(store, page))?;
         if listings.is_empty() {
             return Ok(all);
         }
-        all.extend(each("catalog", listings, answer::listing)?);
+        let mut listings = each("catalog", listings, answer::listing)?;
+        add_terms(instance, page, &mut listings)?;
+        all.extend(listings);
     }
     Err(BadOutput::new("catalog", format_args!("has more than {PAGES_MAX} pages")).into())
+}
+
+/// Adds what the policy says of the lines of a page besides their rates, if it does.
+fn add_terms(
+    instance: &mut Instance<Pricing>,
+    page: u32,
+    listings: &mut [Listing],
+) -> Result<(), Fault> {
+    let said = instance.set_up(|guest, store| {
+        guest.terms.as_ref().map(|terms| terms.call_of_page(store, page)).transpose()
+    })?;
+    for (line, terms) in each("terms", said.unwrap_or_default(), answer::terms)? {
+        let Some(listing) = listings.get_mut(line) else {
+            return Err(BadOutput::new("line", format_args!("{line} is not on page {page}")).into());
+        };
+        listing.terms = terms;
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ fn refused_after(patience: Duration, program: &str, arguments: &[&str]) -> Rejec
     let compiling = Compiling {
         program: program.into(),
         arguments: arguments.iter().map(OsString::from).collect(),
-        folder: cache.path().join("compiled"),
+        folder: Some(cache.path().join("compiled")),
         seconds_max: 1,
         patience,
         memory_mib_max: 100,

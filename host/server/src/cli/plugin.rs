@@ -1,40 +1,75 @@
-//! `tollgate plugin`: from what a compiler makes to what the service loads.
+//! `tollgate plugin`: for those who write plugins, from an empty folder to what the service loads.
 
-use std::path::{Path, PathBuf};
+mod answer;
+mod bench;
+mod build;
+mod candidate;
+mod case;
+mod check;
+mod difference;
+mod figures;
+mod inspect;
+mod new;
+mod run;
+mod test;
+mod wit;
 
-use anyhow::Context;
 use clap::Subcommand;
+use tollgate_engine::Workbench;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::compiling;
+use crate::settings::COMPILE_SECONDS;
 
 #[derive(Subcommand)]
 pub enum PluginCommand {
+    /// Make a folder with a plugin that builds, and passes its own tests
+    New(new::NewArgs),
     /// Turn a core WebAssembly module into a component
-    Build {
-        /// The module, as the compiler made it
-        module: PathBuf,
-        /// Where the component goes
-        #[arg(long, value_name = "FILE")]
-        output: PathBuf,
-    },
+    Build(build::BuildArgs),
+    /// Print what a plugin is: its kind, version, imports, size, needs and configuration
+    Inspect(inspect::InspectArgs),
+    /// Do everything that the service does before it makes a policy active
+    ///
+    /// The messages are those that the service would give. Nothing is written.
+    Check(check::CheckArgs),
+    /// Put cases to a policy, and show where its answers are not those expected
+    Test(test::TestArgs),
+    /// Measure time, fuel and memory of calls against the policy's limits
+    Bench(bench::BenchArgs),
+    /// Put one call to a policy, and print its answer
+    Run(run::RunArgs),
+    /// Print the contract between plugins and the service, or write it into a folder
+    Wit(wit::WitArgs),
 }
 
 pub fn run(command: PluginCommand) -> anyhow::Result<()> {
-    let PluginCommand::Build { module, output } = command;
-    let bytes =
-        std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
-    let component = tollgate_engine::component_from_module(&bytes)
-        .with_context(|| module.display().to_string())?;
-    replace(&output, &component).with_context(|| format!("cannot write {}", output.display()))
+    show_logs()?;
+    match command {
+        PluginCommand::New(args) => new::run(&args),
+        PluginCommand::Build(args) => build::run(&args),
+        PluginCommand::Inspect(args) => inspect::run(&args),
+        PluginCommand::Check(args) => check::run(&args),
+        PluginCommand::Test(args) => test::run(&args),
+        PluginCommand::Bench(args) => bench::run(&args),
+        PluginCommand::Run(args) => run::run(&args),
+        PluginCommand::Wit(args) => wit::run(&args),
+    }
 }
 
-/// Writes a file in one step: whoever watches its folder never sees half of it.
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".{}.tmp", std::process::id()));
-    let written =
-        std::fs::write(&unfinished, content).and_then(|()| std::fs::rename(&unfinished, path));
-    if written.is_err() {
-        // What could not be written may not be there either.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written
+/// Takes policies as a service does that is started without options, and keeps nothing.
+fn workbench() -> anyhow::Result<Workbench> {
+    Ok(Workbench::new(Some(compiling(None, COMPILE_SECONDS)?))?)
+}
+
+/// Shows what plugins write to their log, and why they panicked, on standard error.
+fn show_logs() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new("off,tollgate::policy=debug")?)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .init();
+    Ok(())
 }

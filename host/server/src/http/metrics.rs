@@ -44,6 +44,7 @@ impl Collector for Numbered {
         page.policies(&self.0.policies)?;
         page.engine(&self.0)?;
         page.ledger(&self.0.ledger)?;
+        page.unpriced(&self.0)?;
         page.http()
     }
 }
@@ -68,6 +69,11 @@ struct OfRefused {
     policy: String,
     revision: String,
     step: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfProvider {
+    provider: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -195,6 +201,18 @@ impl Page<'_> {
         self.gauge("ledger_blocks", "Blocks of the journal", blocks)
     }
 
+    fn unpriced(&mut self, measured: &Measured) -> fmt::Result {
+        let help = "Events that were recorded and that nobody priced";
+        let mut events =
+            self.0.encode_descriptor("unpriced_events", help, None, MetricType::Counter)?;
+        for (provider, count) in &measured.unpriced {
+            let provider = provider.as_ref().map_or_else(|| OTHERS.into(), ToString::to_string);
+            let labels = OfProvider { provider };
+            events.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        }
+        Ok(())
+    }
+
     fn http(&mut self) -> fmt::Result {
         let routes: Vec<_> = TRAFFIC.counts().collect();
         let help = "Requests that were answered, by the class of the status";
@@ -229,6 +247,9 @@ impl Page<'_> {
         Ok(())
     }
 }
+
+/// Providers that are not counted by name; no provider has this one.
+const OTHERS: &str = "(others)";
 
 /// Refused candidates that have a line each.
 const REFUSED_MAX: usize = 100;

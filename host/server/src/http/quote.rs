@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use tollgate_domain::{Call, ModelId, ProviderId, Side, SubjectPath, Timestamp, Usd};
 
 use super::App;
-use super::fields::{Quantities, Text};
+use super::fields::{Quantities, ShortTexts, Text};
 use super::json::{Json, JsonBody, parse};
 use super::made::used;
 use super::problem::Problem;
@@ -26,6 +26,9 @@ struct Question {
     api_flavor: Option<Text<64>>,
     service_tier: Option<Text<64>>,
     region: Option<Text<64>>,
+    /// Rates may depend on it: those of an image by its size and quality, say.
+    #[serde(default)]
+    metadata: ShortTexts,
 }
 
 #[derive(Serialize)]
@@ -55,7 +58,7 @@ pub async fn quote(service: App, JsonBody(body): JsonBody) -> Result<Response, P
         features: vec![],
         service_tier: body.service_tier.map(|tier| tier.0),
         region: body.region.map(|region| region.0),
-        metadata: Default::default(),
+        metadata: body.metadata.0,
     };
     let used = used(body.usage, body.response, body.api_flavor)?;
     let priced = service.quote(PriceQuestion { call, used, at: body.at }).await?;

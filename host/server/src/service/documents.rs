@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use tollgate_domain::{ModelId, Plan, PlanId, ProviderId, Usd};
+use tollgate_domain::{ModelId, Plan, PlanId, PriceTier, ProviderId, Terms, Usd};
 use tollgate_engine::{Document, LayError, PolicySet};
 
 use super::{Error, Service};
@@ -14,10 +14,12 @@ pub struct NewPrice {
     /// `None` for calls that name no model.
     pub model: Option<ModelId>,
     /// Of one of each quantity.
-    pub rates: Vec<(&'static str, Usd)>,
+    pub rates: Vec<(String, Usd)>,
     pub description: String,
     /// Such as `2026-08-01`; holds from its midnight on, UTC.
     pub effective_date: String,
+    /// When and for whom else it holds.
+    pub terms: Terms,
 }
 
 impl Service {
@@ -63,23 +65,72 @@ impl Service {
         .await
     }
 
-    /// Sets a price, in place of the one from the same day on.
+    /// Sets a price, in place of the one from the same day on under the same conditions.
     pub async fn put_price(&self, price: NewPrice) -> Result<(), Error> {
-        let NewPrice { provider, model, rates, description, effective_date } = price;
+        let NewPrice { provider, model, rates, description, effective_date, terms } = price;
         let set = self.policy_set()?;
         let policy = set.pricer(&provider).ok_or(Error::NoPricer)?.to_owned();
         let key = json!({
             "provider": provider, "model": model.as_ref().map_or("", |model| model.as_str()),
             "effective_date": effective_date,
+            "hours": terms.hours.map_or_else(String::new, span_of_day),
+            "service_tier": one_or_more(terms.service_tiers),
+            "region": one_or_more(terms.regions),
+            "metadata": one_of_each(terms.metadata),
         });
         let Value::Object(key) = key else { return Err(Error::NoPricer) };
         let mut entry = key.clone();
-        let each = rates.iter().map(|(name, usd)| ((*name).to_owned(), usd.to_string().into()));
-        entry.insert("each".into(), Value::Object(each.collect()));
+        // Conditions that there are none of.
+        entry.retain(|name, value| name == "model" || *value != "");
+        entry.insert("each".into(), each(rates.iter().map(|(name, usd)| (name.as_str(), *usd))));
+        let tier = |tier: &PriceTier| {
+            let rates = tier.rates.iter().map(|(name, usd)| (name.as_str(), *usd));
+            json!({"above": tier.above, "each": each(rates)})
+        };
+        entry.insert("tiers".into(), terms.tiers.iter().map(tier).collect());
+        for (name, tokens) in [
+            ("context_window", terms.context_window),
+            ("max_output_tokens", terms.max_output_tokens),
+        ] {
+            entry.extend(tokens.map(|tokens| (name.to_owned(), tokens.into())));
+        }
         entry.insert("description".into(), description.into());
         let entry = Some(Value::Object(entry));
         let document = Document { policy, list: "prices".into(), key, entry };
         self.with_policies(move |policies| Ok(policies.lay(document)?)).await
+    }
+}
+
+fn each<'r>(rates: impl Iterator<Item = (&'r str, Usd)>) -> Value {
+    let texts = rates.map(|(name, usd)| (name.to_owned(), usd.to_string().into()));
+    Value::Object(texts.collect())
+}
+
+/// As a file would say it: `16:30-00:30`.
+fn span_of_day((from, to): (u32, u32)) -> String {
+    let time = |second: u32| {
+        let minutes = format!("{:02}:{:02}", second / 3_600, second / 60 % 60);
+        match second % 60 {
+            0 => minutes,
+            seconds => format!("{minutes}:{seconds:02}"),
+        }
+    };
+    format!("{}-{}", time(from), time(to))
+}
+
+/// As a file would say it: nothing, a word, or a list.
+fn one_or_more(mut words: Vec<String>) -> Value {
+    match words.len() {
+        0 => "".into(),
+        1 => words.remove(0).into(),
+        _ => words.into(),
+    }
+}
+
+fn one_of_each(metadata: Vec<(String, Vec<String>)>) -> Value {
+    match metadata.is_empty() {
+        true => "".into(),
+        false => metadata.into_iter().map(|(key, words)| (key, one_or_more(words))).collect(),
     }
 }
 

@@ -23,6 +23,7 @@ mod rerate;
 mod settle;
 mod statistics;
 mod subscription;
+mod unpriced;
 mod usage;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;
 pub use statistics::Statistics;
 pub use subscription::{Changed, Subscribed};
+use unpriced::Unpriced;
 
 use crate::app::{Backup, Ledger};
 use crate::clock::Clock;
@@ -56,11 +58,12 @@ pub struct Service {
     ledger: Arc<Ledger>,
     policies: Arc<Policies>,
     clock: Clock,
+    unpriced: Unpriced,
 }
 
 impl Service {
     pub fn new(ledger: Arc<Ledger>, policies: Arc<Policies>, clock: Clock) -> Self {
-        Self { ledger, policies, clock }
+        Self { ledger, policies, clock, unpriced: Unpriced::default() }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -1,6 +1,7 @@
 //! What decides: which policies are in force, and which were.
 
 use tokio::task::{JoinError, spawn_blocking};
+use tollgate_domain::ProviderId;
 use tollgate_engine::{
     EngineMetrics, KeptInput, Policies, PolicyMetrics, PolicyStatus, Rejection, RevisionInfo,
     ShadowInfo,
@@ -16,6 +17,8 @@ pub struct Measured {
     /// Candidates that are refused now.
     pub refused: Vec<Rejection>,
     pub ledger: Numbers,
+    /// Events that nobody priced, by provider; `None` are those without a name of their own.
+    pub unpriced: Vec<(Option<ProviderId>, u64)>,
     pub ready: bool,
 }
 
@@ -41,6 +44,7 @@ impl Service {
             engine: self.policies.engine_metrics(),
             refused: self.policies.status().rejected,
             ledger: self.ledger.numbers(),
+            unpriced: self.unpriced.counts(),
             ready: self.policies.current().is_some(),
         }
     }

@@ -59,7 +59,9 @@ impl Service {
         let RatedUse { report, turn, set, now } = rated;
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
-        Ok(self.ledger.record(&report, &turn, set.plans(), now, due).await?)
+        let recorded = self.ledger.record(&report, &turn, set.plans(), now, due).await?;
+        self.unpriced.note(&recorded);
+        Ok(recorded)
     }
 
     /// All events so far that occurred in a span. May block, as reading them may.

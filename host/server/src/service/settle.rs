@@ -47,6 +47,8 @@ impl Service {
         let report = report(rated, made, occurred_at, set.revision());
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
-        Ok(self.ledger.settle(id, &report, &turn, set.plans(), now, due).await?)
+        let recorded = self.ledger.settle(id, &report, &turn, set.plans(), now, due).await?;
+        self.unpriced.note(&recorded);
+        Ok(recorded)
     }
 }

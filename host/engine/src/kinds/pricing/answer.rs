@@ -1,11 +1,13 @@
 //! What a pricing policy says, in the domain's words.
 
-use tollgate_domain::{Charge, Estimate, ExpectedCost, Extraction, Listing, Quote, Side, Usage};
+use tollgate_domain::{
+    Charge, Estimate, ExpectedCost, Extraction, Listing, PriceTier, Quote, Side, Terms, Usage,
+};
 
 use super::Rejected;
 use crate::bad_output::{BadOutput, each, word};
-use crate::bindings::prices;
-use crate::decimal::{multiplies_to, to_amount, to_usd};
+use crate::bindings::{price_terms, prices};
+use crate::decimal::{multiplies_to, to_amount, to_count, to_usd};
 use crate::kinds::call::{quantities, usage};
 
 pub(super) fn quote(quote: prices::Quote) -> Result<Quote, BadOutput> {
@@ -54,7 +56,47 @@ pub(super) fn listing(listing: prices::Listing) -> Result<Listing, BadOutput> {
         rates: each("rates", listing.rates, rate)?,
         description: listing.description,
         effective,
+        terms: Terms::default(),
     })
+}
+
+/// What there is to say of a line, and which line of its page that is.
+pub(super) fn terms(terms: price_terms::Terms) -> Result<(usize, Terms), BadOutput> {
+    let texts = |name: &str, list: Vec<String>| each(name, list, |text| short(name, text));
+    let tier = |tier: price_terms::Tier| {
+        let rate = |rate: price_terms::TermRate| {
+            Ok((word("quantity", &rate.quantity)?, to_usd("unit-price", rate.unit_price)?))
+        };
+        let above = to_count("above-input-tokens", tier.above_input_tokens)?;
+        Ok(PriceTier { above, rates: each("rates", tier.rates, rate)? })
+    };
+    let choice = |choice: price_terms::Choice| {
+        Ok((short("key", choice.key)?, texts("values", choice.values)?))
+    };
+    let hours = terms.hours.map(|hours| (hours.from_second, hours.to_second));
+    if hours.is_some_and(|(from, to)| from >= DAY_SECONDS || to > DAY_SECONDS) {
+        return Err(BadOutput::new("hours", "are not within a day"));
+    }
+    let position = usize::try_from(terms.line).map_err(|error| BadOutput::new("line", error))?;
+    let terms = Terms {
+        tiers: each("tiers", terms.tiers, tier)?,
+        hours,
+        service_tiers: texts("service-tiers", terms.service_tiers)?,
+        regions: texts("regions", terms.regions)?,
+        metadata: each("metadata", terms.metadata, choice)?,
+        context_window: terms.context_window,
+        max_output_tokens: terms.max_output_tokens,
+    };
+    Ok((position, terms))
+}
+
+const DAY_SECONDS: u32 = 24 * 60 * 60;
+
+fn short(name: &str, text: String) -> Result<String, BadOutput> {
+    match text.is_empty() {
+        true => Err(BadOutput::new(name, "is empty")),
+        false => Ok(text),
+    }
 }
 
 fn charge(charge: prices::Charge) -> Result<Charge, BadOutput> {

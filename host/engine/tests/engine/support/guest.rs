@@ -127,7 +127,9 @@ pub fn pricing_component() -> Vec<u8> {
         (func (export "tollgate:policy/prices@0.1.0#estimate") {call} (param i32 i32) (result i32)
             (i32.const 0))
         (func (export "tollgate:policy/prices@0.1.0#extract")
-            (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))"#
+            (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+        (func (export "tollgate:policy/price-terms@0.1.0#of-page") (param i32) (result i32)
+            (i32.const 0))"#
     );
     component(&exports, "token-pricing.wasm", |text| text)
 }

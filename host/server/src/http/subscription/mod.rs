@@ -10,6 +10,7 @@ mod limits;
 mod logs;
 mod page;
 mod plans;
+mod price_details;
 mod pricing;
 mod subscriptions;
 mod track;

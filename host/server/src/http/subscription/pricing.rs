@@ -1,16 +1,19 @@
 //! `/api/subscription/pricing`
 
+use std::collections::BTreeMap;
+
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{Listing, ModelId, ProviderId, Timestamp, Usd};
+use tollgate_domain::{Listing, ModelId, ProviderId, QuantityName, Timestamp, Usd};
 
 use super::envelope::{Exception, answer};
 use super::page::Page;
+use super::price_details::{Details, DetailsChange, Hours, NAMED, TierChange, Words};
 use crate::http::App;
-use crate::http::fields::{Money, Text};
+use crate::http::fields::{Money, Text, Whole};
 use crate::http::json::{JsonBody, no_query, parse, query};
 use crate::http::money::Exact;
 use crate::http::problem::Problem;
@@ -43,6 +46,8 @@ struct Row<'a> {
     cost_per_page: Exact<Usd>,
     description: &'a str,
     effective_date: Option<Timestamp>,
+    #[serde(flatten)]
+    details: Details<'a>,
 }
 
 pub async fn list(service: App, uri: Uri) -> Response {
@@ -73,6 +78,17 @@ struct Change {
     #[serde(default)]
     description: Option<Text<1024>>,
     effective_date: Option<String>,
+    #[serde(default)]
+    other_rates: BTreeMap<QuantityName, Money>,
+    #[serde(default)]
+    tiers: Vec<TierChange>,
+    hours: Option<Hours>,
+    service_tier: Option<Words>,
+    region: Option<Words>,
+    #[serde(default)]
+    metadata: BTreeMap<String, Words>,
+    context_window: Option<Whole<0, { u32::MAX as u64 }>>,
+    max_output_tokens: Option<Whole<0, { u32::MAX as u64 }>>,
 }
 
 /// The path's word for calls that name no model.
@@ -93,21 +109,38 @@ pub async fn change(
         let change = parse::<Change>(&body?.0)?;
         let today = service.now().to_string();
         let price = change.into_price(&provider, &model, &today)?;
-        let (provider, from) = (price.provider.clone(), price.effective_date.clone());
+        let is_this = is_like(&price);
         service.put_price(price).await?;
-        let list = service.price_list(Some(&provider))?;
-        let model = if model == NO_MODEL { "" } else { &model };
-        let is_from = |at: Timestamp| at.to_string().starts_with(&from);
-        let put = |line: &Listing| line.model == model && line.effective.is_some_and(is_from);
-        Ok(list.into_iter().find(put))
+        let list = service.price_list(provider.parse().ok().as_ref())?;
+        let position = list.iter().rposition(is_this);
+        Ok((list, position))
     };
     let changed: Result<_, Problem> = changed.await;
-    let row = changed.as_ref().map(|line| line.as_ref().map(row));
+    let row = changed.as_ref().map(|(list, position)| position.map(|at| row(&list[at])));
     answer(&service, Exception::Pricing, None, row)
+}
+
+/// Tells the line that a change makes.
+fn is_like(price: &NewPrice) -> impl Fn(&Listing) -> bool + use<> {
+    let model = price.model.as_ref().map_or_else(String::new, ToString::to_string);
+    let (date, terms) = (price.effective_date.clone(), price.terms.clone());
+    move |line| {
+        let since = line.effective.map(|since| since.to_string()).unwrap_or_default();
+        line.model == model && since.starts_with(&date) && line.terms == terms
+    }
 }
 
 impl Change {
     fn into_price(self, provider: &str, model: &str, now: &str) -> Result<NewPrice, Problem> {
+        let details = DetailsChange {
+            tiers: self.tiers,
+            hours: self.hours,
+            service_tier: self.service_tier,
+            region: self.region,
+            metadata: self.metadata,
+            context_window: self.context_window,
+            max_output_tokens: self.max_output_tokens,
+        };
         let wrong = |what: &str, error: String| Problem::invalid(format!("/{what}"), error);
         let provider = provider.parse().map_err(|error| wrong("provider", format!("{error}")))?;
         let model = match model {
@@ -122,23 +155,25 @@ impl Change {
         if self.model_name.is_some_and(|other| other != named(&model)) {
             return Err(wrong("model_name", OTHERWISE.into()));
         }
-        let rates = [
-            ("input_tokens", self.cost_per_input_token),
-            ("output_tokens", self.cost_per_output_token),
-            ("calls", self.cost_per_request),
-            ("searches", self.cost_per_search),
-            ("images", self.cost_per_image),
-            ("pages", self.cost_per_page),
+        let named = [
+            self.cost_per_input_token,
+            self.cost_per_output_token,
+            self.cost_per_request,
+            self.cost_per_search,
+            self.cost_per_image,
+            self.cost_per_page,
         ];
-        let mut rates: Vec<_> =
-            rates.into_iter().filter_map(|(quantity, rate)| Some((quantity, rate?.0))).collect();
+        let named = NAMED.into_iter().zip(named).filter_map(|(name, rate)| Some((name, rate?.0)));
+        let mut rates: Vec<_> = named.map(|(name, usd)| (name.to_owned(), usd)).collect();
+        rates.extend(self.other_rates.into_iter().map(|(name, usd)| (name.to_string(), usd.0)));
         if rates.is_empty() {
             let what = "a price is needed: `cost_per_input_token` or another, 0 for what is free";
             return Err(Problem::invalid("", what));
         }
-        // A row that was read has zeros for all that is not priced: beside a price they say nothing.
+        // A row that was read has zeros for all that is not priced: they say nothing, unless they
+        // are all there is.
         if rates.iter().any(|(_, usd)| *usd != Usd::ZERO) {
-            rates.retain(|(_, usd)| *usd != Usd::ZERO);
+            rates.retain(|(name, usd)| *usd != Usd::ZERO || !NAMED.contains(&name.as_str()));
         }
         let date = self.effective_date.unwrap_or_else(|| now.to_owned());
         let date = date.split('T').next().unwrap_or_default().to_owned();
@@ -148,6 +183,7 @@ impl Change {
             rates,
             description: self.description.map_or_else(String::new, |text| text.0),
             effective_date: date,
+            terms: details.into_terms()?,
         })
     }
 }
@@ -170,5 +206,6 @@ fn row(listing: &Listing) -> Row<'_> {
         cost_per_page: rate("pages"),
         description: &listing.description,
         effective_date: listing.effective,
+        details: Details::new(listing),
     }
 }
