@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
+use crate::calendar::Calendar;
 use crate::name::{PlanId, QuotaName};
 use crate::plan::{Meter, Mode, Plan};
 use crate::subject::SubjectId;
 use crate::subscription::Status;
 use crate::timestamp::Timestamp;
-use crate::window::{Calendar, Window};
+use crate::window::Window;
 
 /// The reasons that the host itself gives for a refusal; policies add their own.
 pub mod reason {

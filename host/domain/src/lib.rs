@@ -5,6 +5,7 @@
 
 mod alert;
 mod amount;
+mod calendar;
 mod call;
 mod decision;
 mod name;
@@ -20,6 +21,7 @@ mod window;
 
 pub use alert::{Alert, Reading};
 pub use amount::{Amount, AmountError, Usd};
+pub use calendar::{Calendar, PeriodError, PeriodId, Span};
 pub use call::{Call, Metadata};
 pub use decision::{
     Decision, Denial, EffectiveLimit, LevelState, Opinion, QuotaState, Refusal, Snapshot, decide,
@@ -39,4 +41,4 @@ pub use subscription::{BillingCycle, Status, Subscription};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trend::Trend;
 pub use usage::{Usage, UsageError};
-pub use window::{Calendar, PeriodError, PeriodId, SlidingSeconds, Span, Window, WindowError};
+pub use window::{SlidingSeconds, Window, WindowError};

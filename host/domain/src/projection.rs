@@ -9,8 +9,9 @@ use rust_decimal::Decimal;
 
 use self::rates::Rates;
 use crate::amount::Amount;
+use crate::calendar::{Calendar, Span};
 use crate::timestamp::Timestamp;
-use crate::window::{Calendar, Span, Window};
+use crate::window::Window;
 
 const DAY_SECONDS: u64 = 24 * 3600;
 

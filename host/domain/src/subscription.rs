@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::{Calendar, Span};
 use crate::name::PlanId;
 use crate::timestamp::Timestamp;
-use crate::window::{Calendar, Span, Window};
+use crate::window::Window;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {

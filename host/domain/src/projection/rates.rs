@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 
 use super::{DayUse, Method, Past, in_days, sum};
 use crate::amount::Amount;
+use crate::calendar::Calendar;
 use crate::timestamp::Timestamp;
-use crate::window::Calendar;
 
 /// From so many days of history on, of which half were used, weekdays are told apart.
 const PATTERN_DAYS: usize = 28;
