@@ -1,9 +1,10 @@
 //! What a level used month by month, and day by day.
 
+use tokio::task::spawn_blocking;
 use tollgate_domain::{Calendar, PeriodId, PlanBook, Span, SubjectId, Timestamp, Window};
 
 use super::{Ledger, LedgerError, Step};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::totals::Table;
 
 /// What a level used in a billing period, or on a day.
@@ -31,20 +32,24 @@ impl<S: Store> Ledger<S> {
         clock: Timestamp,
     ) -> Result<Vec<MonthUsage>, LedgerError> {
         let (calendar, now, running) = self.running(subject, plans, clock).await?;
-        let mut span = Window::Month.span(now, &calendar);
-        let mut found = Vec::with_capacity(months);
-        let mut running = Some(running);
-        while found.len() < months {
-            let table = match running.take() {
-                Some(table) => table,
-                None => self.store.used(subject, &span)?,
-            };
-            let period = calendar.period(span.start);
-            found.push(MonthUsage { period, usage: SpanUsage { span, table } });
-            span = before(&span, Window::Month, &calendar);
-        }
-        found.reverse();
-        Ok(found)
+        let (store, subject) = (self.store.clone(), subject.clone());
+        let found = spawn_blocking(move || {
+            let mut span = Window::Month.span(now, &calendar);
+            let mut found = Vec::with_capacity(months);
+            let mut running = Some(running);
+            while found.len() < months {
+                let table = match running.take() {
+                    Some(table) => table,
+                    None => store.used(&subject, &span)?,
+                };
+                let period = calendar.period(span.start);
+                found.push(MonthUsage { period, usage: SpanUsage { span, table } });
+                span = before(&span, Window::Month, &calendar);
+            }
+            found.reverse();
+            Ok::<_, StoreError>(found)
+        });
+        Ok(found.await.map_err(|error| StoreError(error.to_string()))??)
     }
 
     /// What a level used on each of the last `days` days that are over, by its own calendar, the

@@ -8,14 +8,14 @@ use super::{Error, Service};
 impl Service {
     /// The alerts of a level, the newest first, without the first `offset` of them, and no more than
     /// so many.
-    pub fn alerts(
+    pub async fn alerts(
         &self,
-        subject: &SubjectId,
+        subject: SubjectId,
         unread_only: bool,
         offset: usize,
         limit: usize,
     ) -> Result<Alerts, Error> {
-        Ok(self.ledger.alerts(subject, unread_only, offset, limit)?)
+        self.read(move |ledger| ledger.alerts(&subject, unread_only, offset, limit)).await
     }
 
     /// Notes that somebody has read an alert. Once is enough.

@@ -8,7 +8,7 @@ use tollgate_ledger::{Alerts, MonthUsage, Period, PeriodUsage};
 
 use super::projections::{DAYS, Month, Projections};
 use super::statistics::Statistics;
-use super::usage::plan;
+use super::usage::{alerts_of, plan, statistics};
 use super::{Error, Service};
 
 /// A dashboard lists no more alerts than these.
@@ -35,7 +35,16 @@ impl Service {
         let (usage, total) = (of(&Period::Current).await?, of(total).await?);
         let plan = plan(&usage, &set);
         let calendar = usage.calendar;
-        let days = self.ledger.days(&subject, DAYS, &calendar, usage.at)?;
+        let spans = (usage.span, total.span);
+        let (at, of) = (usage.at, subject.clone());
+        let read = self.read(move |ledger| {
+            Ok((
+                ledger.days(&of, DAYS, &calendar, at)?,
+                ledger.alerts(&of, true, 0, ALERTS_MAX)?,
+                [alerts_of(ledger, &of, &spans.0)?, alerts_of(ledger, &of, &spans.1)?],
+            ))
+        });
+        let (days, alerts, [of_current, of_total]) = read.await?;
         let month =
             Month { span: usage.span, now: usage.at, calendar, used: &usage.table, days: &days };
         let projections = Projections::new(&month, plan.as_deref());
@@ -46,9 +55,9 @@ impl Service {
         };
         Ok(Dashboard {
             months: self.ledger.months(&subject, MONTHS, set.plans(), clock).await?,
-            alerts: self.ledger.alerts(&subject, true, 0, ALERTS_MAX)?,
-            total: self.statistics(&subject, total, &set)?,
-            current: self.statistics(&subject, usage, &set)?,
+            alerts,
+            total: statistics(total, of_total, &set)?,
+            current: statistics(usage, of_current, &set)?,
             projections,
             recommendations,
         })

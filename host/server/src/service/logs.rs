@@ -7,13 +7,13 @@ use super::{Error, Service};
 
 impl Service {
     /// A page of a level's log, the newest first.
-    pub fn logs(
+    pub async fn logs(
         &self,
-        subject: &SubjectId,
-        which: &LogFilter,
+        subject: SubjectId,
+        which: LogFilter,
         offset: u64,
         limit: usize,
     ) -> Result<LogPage, Error> {
-        Ok(self.ledger.log(subject, which, offset, limit)?)
+        self.read(move |ledger| ledger.log(&subject, &which, offset, limit)).await
     }
 }

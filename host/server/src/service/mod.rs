@@ -28,9 +28,10 @@ mod usage;
 
 use std::sync::Arc;
 
+use tokio::task::spawn_blocking;
 use tollgate_domain::{SubjectPath, Timestamp};
 use tollgate_engine::{Policies, PolicySet};
-use tollgate_ledger::{Once, Turn};
+use tollgate_ledger::{LedgerError, Once, Turn};
 
 pub use ask::Answer;
 pub use billing::Billed;
@@ -83,6 +84,16 @@ impl Service {
     /// A backup of everything so far. May block, as reading it may.
     pub fn backup(&self) -> Result<Backup, Error> {
         Ok(self.ledger.backup()?)
+    }
+
+    /// Reads what takes long or lies on the disk, on a thread that serves no connection.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Ledger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let ledger = self.ledger.clone();
+        let found = spawn_blocking(move || read(&ledger)).await;
+        Ok(found.map_err(|error| Error::BrokeDown(error.to_string()))??)
     }
 
     /// The set that decides for a subject.

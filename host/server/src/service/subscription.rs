@@ -86,10 +86,11 @@ impl How {
 
 impl Service {
     /// How a level's own subscription was changed, the newest first.
-    pub fn subscription_history(&self, subject: &SubjectId) -> Result<Vec<Changed>, Error> {
-        let set = self.policy_set_for(subject)?;
+    pub async fn subscription_history(&self, subject: SubjectId) -> Result<Vec<Changed>, Error> {
+        let set = self.policy_set_for(&subject)?;
+        let changes = self.read(move |ledger| ledger.subscriptions(&subject)).await?;
         let mut before = None;
-        let changes = self.ledger.subscriptions(subject)?.into_iter().map(|(at, subscription)| {
+        let changes = changes.into_iter().map(|(at, subscription)| {
             let how = How::of(before.as_ref(), &subscription, set.plans());
             before = Some(subscription.clone());
             let plan = set.plans().get(&subscription.plan).cloned();

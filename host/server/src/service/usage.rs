@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tollgate_domain::{Plan, SubjectId};
+use tollgate_domain::{Plan, Span, SubjectId};
 use tollgate_engine::PolicySet;
-use tollgate_ledger::{LedgerError, MonthUsage, Period, PeriodUsage};
+use tollgate_ledger::{Alerted, LedgerError, MonthUsage, Period, PeriodUsage};
 
 use super::statistics::Statistics;
 use super::{Error, Service};
+use crate::app::Ledger;
 
 /// Statistics list no more alerts than these.
 const ALERTS_MAX: usize = 100;
@@ -17,7 +18,9 @@ impl Service {
     pub async fn usage(&self, subject: SubjectId, period: &Period) -> Result<Statistics, Error> {
         let set = self.policy_set()?;
         let usage = self.ledger.usage(&subject, period, set.plans(), self.now()).await?;
-        self.statistics(&subject, usage, &set)
+        let span = usage.span;
+        let alerts = self.read(move |ledger| alerts_of(ledger, &subject, &span)).await?;
+        statistics(usage, alerts, &set)
     }
 
     /// What a level used in each of the last so many billing periods, the oldest first.
@@ -29,17 +32,24 @@ impl Service {
         let set = self.policy_set()?;
         Ok(self.ledger.months(subject, months, set.plans(), self.now()).await?)
     }
+}
 
-    pub(super) fn statistics(
-        &self,
-        subject: &SubjectId,
-        usage: PeriodUsage,
-        set: &PolicySet,
-    ) -> Result<Statistics, Error> {
-        let alerts = self.ledger.alerts_in(subject, &usage.span, ALERTS_MAX)?;
-        let plan = plan(&usage, set);
-        Ok(Statistics::new(usage, alerts, plan).map_err(LedgerError::from)?)
-    }
+/// The alerts that statistics of a span list.
+pub(super) fn alerts_of(
+    ledger: &Ledger,
+    subject: &SubjectId,
+    span: &Span,
+) -> Result<Vec<Alerted>, LedgerError> {
+    ledger.alerts_in(subject, span, ALERTS_MAX)
+}
+
+pub(super) fn statistics(
+    usage: PeriodUsage,
+    alerts: Vec<Alerted>,
+    set: &PolicySet,
+) -> Result<Statistics, Error> {
+    let plan = plan(&usage, set);
+    Ok(Statistics::new(usage, alerts, plan).map_err(LedgerError::from)?)
 }
 
 /// The plan in force for a level.

@@ -49,7 +49,7 @@ pub async fn list(service: App, user: User, uri: Uri) -> Response {
         let limit = number("/limit", limit, LIMIT, 1..=LIMIT_MAX)?;
         let offset = number("/offset", offset, 0, 0..=u64::MAX)?;
         let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
-        Ok(service.alerts(&subject, unread_only, size(offset), size(limit))?)
+        Ok(service.alerts(subject, unread_only, size(offset), size(limit)).await?)
     };
     let alerts: Result<Alerts, Problem> = alerts.await;
     let list = alerts.as_ref().map(|alerts| List {

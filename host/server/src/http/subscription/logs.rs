@@ -75,7 +75,8 @@ pub async fn list(service: App, user: User, uri: Uri) -> Response {
         let offset = number("/offset", asked.offset, 0, 0..=u64::MAX)?;
         let failed = failed(asked.status.as_deref())?;
         let which = LogFilter { provider: asked.provider, failed };
-        let page = service.logs(&subject, &which, offset, usize::try_from(limit).unwrap_or(0))?;
+        let lines = usize::try_from(limit).unwrap_or(0);
+        let page = service.logs(subject, which, offset, lines).await?;
         Ok((page, limit, offset))
     };
     let page: Result<_, Problem> = page.await;

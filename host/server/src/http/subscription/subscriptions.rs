@@ -96,7 +96,7 @@ pub async fn change(
 pub async fn history(service: App, user: User, uri: Uri) -> Response {
     let history = async {
         let page = query::<Asked>(&uri)?.page()?;
-        Ok((service.subscription_history(&user.subject()?)?, page))
+        Ok((service.subscription_history(user.subject()?).await?, page))
     };
     let history: Result<_, Problem> = history.await;
     let view = history.as_ref().map(|(history, page)| History {
