@@ -82,6 +82,10 @@ on_every_store! {
         let of_second = ledger.alerts_in(&subject("acme"), &second, 100).unwrap();
         assert!(of_second.iter().all(|alert| second.contains(alert.raised.raised_at)));
         assert_eq!(thresholds(&of_second), [100, 50]);
+        let from_noon_to_noon = Span { start: now, end: Some(now.plus(24 * 60 * MINUTES)) };
+        let of_first = ledger.alerts_in(&subject("acme"), &from_noon_to_noon, 100).unwrap();
+        assert!(of_first.iter().all(|alert| alert.raised.raised_at == now), "its end is not in it");
+        assert_eq!(thresholds(&of_first), [100, 50]);
         let always = Span { start: Timestamp::EPOCH, end: None };
         assert_eq!(ledger.alerts_in(&subject("acme"), &always, 5).unwrap().len(), 5);
     }
