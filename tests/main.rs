@@ -20,6 +20,8 @@ mod cli;
 mod concurrency;
 /// The HTTP contract, clause by clause: one file for each group of endpoints or rules.
 mod contract;
+/// The pages for the people who use this: what they say is there, and what they show works.
+mod docs;
 /// What was acknowledged outlives the process, however it ends.
 mod durability;
 /// `GET /v1/export` and `tollgate export`: each event once, in either format.
