@@ -135,7 +135,7 @@ on_every_store! {
         let (ledger, now) = (Ledger::open(store.clone()).unwrap(), noon());
         prefer(&ledger, "ann", mail("ann@example.com")).await;
         let alerts = raise(&ledger, "ann", 10, now).await;
-        let [first, second] = due(&ledger, ChannelKind::Email, now)[..] else { panic!("two") };
+        let [first, second] = due(&ledger, ChannelKind::Email, now).try_into().unwrap();
         let later = now.plus(5 * MINUTES);
         let failed = Progress::failed("refused", Some(later));
         ledger.progress(vec![(first, Progress::Sent), (second, failed)], now).await.unwrap();
