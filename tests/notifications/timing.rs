@@ -25,8 +25,7 @@ async fn in_quiet_hours_errors_alone_are_told_and_the_rest_afterwards() {
     use_calls(&server, "ann", 100).await;
     let first = receiver.wait_for(1).await.remove(0).alerts();
     assert_eq!((thresholds(&first), &first[0]["severity"]), (vec![100], &json!("error")));
-    let pending = notifications(&server, "state=pending").await;
-    assert_eq!(pending.len(), 2);
+    let pending = wait_for(&server, "state=pending", 2).await;
     assert!(
         pending.iter().all(|pending| pending["due_at"] == "2026-08-10T05:00:00Z"),
         "{pending:?}"
@@ -108,7 +107,7 @@ async fn a_daily_digest_is_due_at_its_local_time_and_errors_may_go_at_once() {
     prefer(&server, "ann", &with(&receiver, "digest", daily)).await;
     use_calls(&server, "ann", 100).await;
     assert_eq!(thresholds(&receiver.wait_for(1).await[0].alerts()), [100]);
-    let pending = notifications(&server, "state=pending").await;
+    let pending = wait_for(&server, "state=pending", 2).await;
     let due: Vec<_> = pending.iter().map(|pending| pending["due_at"].as_str().unwrap()).collect();
     assert_eq!(due, ["2026-08-11T12:00:00Z"; 2]);
 }
