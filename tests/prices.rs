@@ -10,10 +10,14 @@ mod estimates;
 mod importing;
 /// The price list, as data and written back.
 mod listing;
+/// Another arithmetic over the open catalogue.
+mod naive;
 /// Prices that are set at runtime, before those of catalogues.
 mod overrides;
 /// Parts and totals.
 mod parts;
+/// Answers that are made up, priced by both.
+mod synthetic;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
