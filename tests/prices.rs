@@ -1,11 +1,15 @@
 //! Catalogues of prices: what is imported, and what it then costs.
 
+/// What providers charge for, and on what that depends.
+mod charges;
 /// What `tollgate prices show` and `diff` print.
 mod commands;
 /// What a price may depend on, and what has none.
 mod conditions;
 /// What is held for tokens that a caller leaves unstated.
 mod estimates;
+/// That nothing of what is imported is lost.
+mod exporting;
 /// What the importers say of catalogues that make no sense, or that ours cannot express.
 mod importing;
 /// The price list, as data and written back.

@@ -46,6 +46,13 @@ impl Units {
         &self.0[name]
     }
 
+    /// The quantity of which a price is, as the service calls it, and the price of one.
+    pub fn of_one(&self, price_key: &str, price: &Decimal) -> (String, Decimal) {
+        let (name, unit) = self.0.iter().find(|(_, it)| it.price_key == price_key).unwrap();
+        let name = if name == "requests" { "calls" } else { name };
+        (name.to_owned(), price / unit.per)
+    }
+
     /// What a usage costs at these prices; `None` where two priced units have a part in common
     /// that has no price: which of the two it belongs to, the catalogue does not say.
     pub fn bill(&self, prices: &Value, usage: &Usage) -> Option<Bill> {
@@ -65,7 +72,8 @@ impl Units {
         for unit in &priced {
             let own = self.left(unit, &priced, usage);
             let price = price_at(&prices[&unit.price_key], input);
-            let cost = (Decimal::from(own) * price) / unit.per;
+            // The service counts in 18 decimals, and takes what is finer as the nearest.
+            let cost = Decimal::from(own) * (price / unit.per).round_dp(18);
             bill.total += cost;
             let is = |side: &str| unit.dimensions.contains(&("direction".into(), side.into()));
             if is("input") {

@@ -40,6 +40,8 @@ async fn made_up_answers_of_every_extractor_cost_what_a_simpler_reading_of_the_c
                 let Ok(model) = model_of(provider, name) else { continue };
                 let expected = match (usage_in(extractor, &answer), model) {
                     (None, _) => Err(422),
+                    // Cached tokens without what they are part of contradict themselves.
+                    (Some(usage), _) if lacks_total(&usage) => Err(400),
                     (Some(_), None) => Err(404),
                     (Some(usage), Some(model)) => {
                         let bill = units.bill(prices_at_noon(model, DAY), &usage);
@@ -80,6 +82,18 @@ async fn made_up_answers_of_every_extractor_cost_what_a_simpler_reading_of_the_c
         wrong.len(),
         wrong[..wrong.len().min(5)].join("\n\n")
     );
+}
+
+/// Whether it has parts that everybody reports, and not their total.
+fn lacks_total(usage: &Usage) -> bool {
+    let parts = [
+        ("cache_read_tokens", "input_tokens"),
+        ("cache_write_tokens", "input_tokens"),
+        ("output_reasoning_tokens", "output_tokens"),
+    ];
+    parts.iter().any(|(part, total)| {
+        usage.get(*part).is_some_and(|amount| *amount > 0) && !usage.contains_key(*total)
+    })
 }
 
 /// The usage as the service gives it: without what is nothing.
