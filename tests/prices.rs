@@ -1,19 +1,27 @@
 //! Catalogues of prices: what is imported, and what it then costs.
 
+/// What providers charge for, and on what that depends.
+mod charges;
 /// What `tollgate prices show` and `diff` print.
 mod commands;
 /// What a price may depend on, and what has none.
 mod conditions;
 /// What is held for tokens that a caller leaves unstated.
 mod estimates;
+/// That nothing of what is imported is lost.
+mod exporting;
 /// What the importers say of catalogues that make no sense, or that ours cannot express.
 mod importing;
 /// The price list, as data and written back.
 mod listing;
+/// Another arithmetic over the open catalogue.
+mod naive;
 /// Prices that are set at runtime, before those of catalogues.
 mod overrides;
 /// Parts and totals.
 mod parts;
+/// Answers that are made up, priced by both.
+mod synthetic;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

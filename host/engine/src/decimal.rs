@@ -41,6 +41,10 @@ pub(crate) fn from_count(count: u64) -> types::Decimal {
 
 /// An amount that cannot be negative: a limit, a price, a cost.
 pub(crate) fn to_amount(place: &str, decimal: types::Decimal) -> Result<Amount, BadOutput> {
+    // Amounts are mostly whole.
+    if let types::Decimal { low, middle, high: 0, scale: 0, negative: false } = decimal {
+        return Ok((u64::from(middle) << 32 | u64::from(low)).into());
+    }
     let decimal = to_decimal(place, decimal)?;
     let amount = Amount::try_from(decimal).map_err(|error| BadOutput::new(place, error))?;
     if amount.is_negative() {
@@ -67,9 +71,14 @@ pub(crate) fn to_count(place: &str, decimal: types::Decimal) -> Result<u64, BadO
 
 /// Whether `amount` of something at `unit_price` costs exactly `cost`.
 pub(crate) fn multiplies_to(amount: Amount, unit_price: Usd, cost: Usd) -> bool {
+    product(amount, unit_price) == Some(cost)
+}
+
+/// What `amount` of something costs at `unit_price`, where that is a number of 18 decimals.
+pub(crate) fn product(amount: Amount, unit_price: Usd) -> Option<Usd> {
     // Amounts are mostly whole.
     if let Some(product) = amount.to_count().and_then(|count| unit_price.0.checked_times(count)) {
-        return product == cost.0;
+        return Some(Usd(product));
     }
     let exact = || {
         let (a, b) = (amount.to_decimal()?.normalize(), unit_price.0.to_decimal()?.normalize());
@@ -78,7 +87,7 @@ pub(crate) fn multiplies_to(amount: Amount, unit_price: Usd, cost: Usd) -> bool 
         // Within 28 decimals and 96 bits, `Decimal` holds the product without rounding.
         Decimal::try_from_i128_with_scale(product, scale).ok()
     };
-    exact().and_then(|product| Amount::try_from(product).ok()) == Some(cost.0)
+    exact().and_then(|product| Amount::try_from(product).ok()).map(Usd)
 }
 
 fn to_decimal(place: &str, decimal: types::Decimal) -> Result<Decimal, BadOutput> {

@@ -88,7 +88,7 @@ impl<K: PolicyKind> Blueprint<K> {
         store.set_hostcall_fuel(usize::try_from(limits.result_bytes()).unwrap_or(usize::MAX));
         let set_up = (limits.fuel_configure, SET_UP_DEADLINE);
 
-        let (lifecycle, guest) = run(&mut store, set_up, |store| {
+        let (lifecycle, mut guest) = run(&mut store, set_up, |store| {
             let instance = self.plugin.pre.instantiate(&mut *store)?;
             let lifecycle = self.lifecycle.load(&mut *store, &instance)?;
             Ok((lifecycle, K::load(&self.indices, store, &instance)?))
@@ -100,7 +100,7 @@ impl<K: PolicyKind> Blueprint<K> {
         run(&mut store, set_up, |store| lifecycle.call_configure(store, &self.manifest.config))
             .map_err(StartError::when("configured"))?
             .map_err(|problems| self.config_error(problems))?;
-        let wishes = run(&mut store, set_up, |store| K::wishes(&guest, store))
+        let wishes = run(&mut store, set_up, |store| K::configured(&mut guest, store))
             .map_err(StartError::when("asked what it wishes"))?;
         let needs = needs.and_wishes(&wishes).map_err(StartError::UnknownNeed)?;
         let _living = Living::new(self.stats.clone());
@@ -125,6 +125,10 @@ impl StartError {
 impl<K: PolicyKind> Instance<K> {
     pub fn needs(&self) -> Needs {
         self.needs
+    }
+
+    pub fn guest(&self) -> &K::Guest {
+        &self.guest
     }
 
     /// What the last call took.

@@ -109,8 +109,9 @@ pub(crate) trait PolicyKind: Sized + 'static {
 
     fn any(policy: Arc<Policy<Self>>) -> AnyPolicy;
 
-    /// What an instance wishes of the host now that it is configured: words that [`Needs`] knows.
-    fn wishes(_: &Self::Guest, _: &mut Store<GuestState>) -> wasmtime::Result<Vec<String>> {
+    /// Called once an instance is configured; says what it wishes of the host, in words that
+    /// [`Needs`] knows.
+    fn configured(_: &mut Self::Guest, _: &mut Store<GuestState>) -> wasmtime::Result<Vec<String>> {
         Ok(Vec::new())
     }
 

@@ -9,6 +9,14 @@ pub use crate::bindings::pricing::exports::tollgate::policy::price_terms::{
     Choice, Hours, TermRate, Terms, Tier,
 };
 
+/// Prices in numbers, for policies that are asked often.
+pub use crate::bindings::pricing::exports::tollgate::policy::coded_prices::{
+    CodedCharge, CodedQuote, Line,
+};
+
+use crate::bindings::pricing::exports::tollgate::policy::coded_prices::{
+    Failure as CodedFailure, Guest as CodedGuest,
+};
 use crate::bindings::pricing::exports::tollgate::policy::price_terms::Guest as TermsGuest;
 use crate::bindings::pricing::exports::tollgate::policy::price_wishes::Guest as WishesGuest;
 use crate::bindings::pricing::exports::tollgate::policy::prices::Guest;
@@ -58,6 +66,26 @@ pub trait PricingPolicy: Policy {
     fn terms(&self, page: u32) -> Vec<Terms> {
         let _ = page;
         Vec::new()
+    }
+
+    /// What stands on the policy's bills, where it prices in numbers: the host then asks for
+    /// [`coded_price`](Self::coded_price) instead of [`price`](Self::price), which takes less time
+    /// since no names are handed over. Nothing unless it says otherwise.
+    fn lines(&self) -> Vec<Line> {
+        Vec::new()
+    }
+
+    /// The price entries to which prices in numbers refer, in pages counted from 0; an empty page
+    /// ends them.
+    fn entries(&self, page: u32) -> Vec<String> {
+        let _ = page;
+        Vec::new()
+    }
+
+    /// The same as [`price`](Self::price), with positions among `lines` and `entries` for names.
+    fn coded_price(&self, call: &Call) -> Result<Option<CodedQuote>, Failure> {
+        let _ = call;
+        Ok(None)
     }
 
     /// What the policy wants of the host as it is configured: `average`, to be told in estimates
@@ -151,5 +179,20 @@ impl<S: Slot<Policy: PricingPolicy>> TermsGuest for S {
 impl<S: Slot<Policy: PricingPolicy>> WishesGuest for S {
     fn wishes() -> Vec<String> {
         export::policy::<S>().wishes().into_iter().map(String::from).collect()
+    }
+}
+
+impl<S: Slot<Policy: PricingPolicy>> CodedGuest for S {
+    fn lines() -> Vec<Line> {
+        export::policy::<S>().lines()
+    }
+
+    fn entries(page: u32) -> Vec<String> {
+        export::policy::<S>().entries(page)
+    }
+
+    fn price(call: Call) -> Result<Option<CodedQuote>, CodedFailure> {
+        let failure = |Failure { code, message }| CodedFailure { code, message };
+        export::policy::<S>().coded_price(&call).map_err(failure)
     }
 }

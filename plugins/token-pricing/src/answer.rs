@@ -40,7 +40,9 @@ struct Reader<'p> {
     depth: usize,
 }
 
+// Transparent, since a number comes as a map too, whose one key is nothing but a text.
 #[derive(Deserialize)]
+#[serde(transparent)]
 struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
 
 impl<'p> Reader<'p> {
@@ -106,7 +108,19 @@ impl<'de> Visitor<'de> for &mut Reader<'_> {
         Ok(())
     }
 
-    // A stream may end with a word, which reports nothing.
+    // A stream may end with a word or a number, which reports nothing.
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
 
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
         Ok(())

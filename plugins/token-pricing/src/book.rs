@@ -9,7 +9,7 @@ use crate::config::{Catalogue, Price, Provider};
 use crate::entry::Model;
 use crate::hash::Hashed;
 use crate::matching::{Match, Matcher};
-use crate::rates::Layouts;
+use crate::rates::{Layouts, Lines};
 
 /// How many answers to which model a name is are kept.
 const KNOWN_MAX: usize = 4_096;
@@ -50,9 +50,9 @@ struct List {
 
 impl Book {
     /// `overrides` go before all catalogues, for exactly their providers and models.
-    pub(crate) fn new(overrides: &Catalogue, catalogues: &[Catalogue]) -> Self {
-        let mut book = Self::of_catalogues(catalogues);
-        let mut layouts = Layouts::new(&overrides.quantities);
+    pub(crate) fn new(overrides: &Catalogue, catalogues: &[Catalogue], lines: &mut Lines) -> Self {
+        let mut book = Self::of_catalogues(catalogues, lines);
+        let mut layouts = Layouts::new(&overrides.quantities, lines);
         for (provider, prices) in by_provider(&overrides.prices) {
             let mut list = List::new(overrides, provider, &prices, &mut layouts);
             // A name's family is asked when nobody else has a price for it.
@@ -64,7 +64,16 @@ impl Book {
             }
             book.put_first(provider, list);
         }
+        let models = book.lists.iter_mut().flat_map(|list| &mut list.models);
+        for (position, model) in (0..).zip(models) {
+            model.position = position;
+        }
         book
+    }
+
+    /// All models, in the order of their positions.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Model> {
+        self.lists.iter().flat_map(|list| &list.models)
     }
 
     fn put_first(&mut self, provider: &str, list: List) {
@@ -76,13 +85,13 @@ impl Book {
         self.lists.push(list);
     }
 
-    fn of_catalogues(catalogues: &[Catalogue]) -> Self {
+    fn of_catalogues(catalogues: &[Catalogue], lines: &mut Lines) -> Self {
         let mut lists = Vec::new();
         let mut own: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         // The position of the catalogue that each list is of.
         let mut positions = Vec::new();
         for (position, catalogue) in catalogues.iter().enumerate() {
-            let mut layouts = Layouts::new(&catalogue.quantities);
+            let mut layouts = Layouts::new(&catalogue.quantities, lines);
             for (provider, prices) in by_provider(&catalogue.prices) {
                 own.entry(provider).or_default().push(lists.len());
                 positions.push(position);
@@ -211,7 +220,7 @@ impl List {
         catalogue: &'c Catalogue,
         provider: &str,
         prices: &[&'c Price],
-        layouts: &mut Layouts<'c>,
+        layouts: &mut Layouts<'c, '_>,
     ) -> Self {
         let about = catalogue.providers.iter().find(|about| about.id == provider);
         let mut positions: HashMap<String, usize> = HashMap::new();

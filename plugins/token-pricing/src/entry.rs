@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 
 use tollgate_plugin::Call;
-use tollgate_plugin::pricing::{Choice, Failure, Listing, Quote, Rate, TermRate, Terms, Tier};
+use tollgate_plugin::pricing::{
+    Choice, CodedQuote, Failure, Listing, Quote, Rate, TermRate, Terms, Tier,
+};
 
 use crate::config::{self, Price};
 use crate::hours::Hours;
@@ -13,6 +15,8 @@ use crate::rates::{Layouts, Rates};
 pub(crate) struct Model {
     /// For people: the model as the operator wrote it, or the provider.
     pub(crate) name: String,
+    /// Its position among all models of the price lists.
+    pub(crate) position: u32,
     /// Those with the most conditions first; among equals the newest, and those for a time of day.
     entries: Vec<Entry>,
     pub(crate) context_window: Option<u32>,
@@ -31,7 +35,7 @@ struct Entry {
 }
 
 impl Model {
-    pub(crate) fn new<'c>(prices: &[&'c Price], layouts: &mut Layouts<'c>) -> Self {
+    pub(crate) fn new<'c>(prices: &[&'c Price], layouts: &mut Layouts<'c, '_>) -> Self {
         let name = prices.first().map(|price| match price.model.as_str() {
             "" => price.provider.clone(),
             model => model.to_owned(),
@@ -40,6 +44,7 @@ impl Model {
         sort(&mut entries);
         Self {
             name: name.unwrap_or_default(),
+            position: 0,
             entries,
             context_window: prices.iter().find_map(|price| price.context_window),
             max_output_tokens: prices.iter().find_map(|price| price.max_output_tokens),
@@ -75,6 +80,10 @@ impl Model {
     pub(crate) fn quote(&self, rates: &Rates, call: &Call) -> Result<Quote, Failure> {
         Ok(Quote { entry: self.name.clone(), charges: rates.charges(call)? })
     }
+
+    pub(crate) fn coded_quote(&self, rates: &Rates, call: &Call) -> Result<CodedQuote, Failure> {
+        Ok(CodedQuote { entry: self.position, charges: rates.coded_charges(call)? })
+    }
 }
 
 /// Puts entries into the order in which they are asked.
@@ -86,7 +95,7 @@ fn sort(entries: &mut [Entry]) {
 }
 
 impl Entry {
-    fn new<'c>(price: &'c Price, layouts: &mut Layouts<'c>) -> Self {
+    fn new<'c>(price: &'c Price, layouts: &mut Layouts<'c, '_>) -> Self {
         let fact = |name: &str, values: &config::OneOrMore| (name.into(), values.list().to_vec());
         let tier = price.service_tier.iter().map(|values| fact("service-tier", values));
         let region = price.region.iter().map(|values| fact("region", values));

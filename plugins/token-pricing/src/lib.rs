@@ -22,19 +22,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use book::Book;
 use config::{Config, Estimates};
+use entry::Model;
 use extract::Extractor;
 use quantity::Dimensions;
-use rates::{Layouts, Rates};
-use tollgate_plugin::pricing::{Estimation, Extraction, Failure, Listing, Quote, Terms};
+use rates::{Layouts, Lines, Rates};
+use tollgate_plugin::pricing::{
+    CodedQuote, Estimation, Extraction, Failure, Line, Listing, Quote, Terms,
+};
 use tollgate_plugin::{
     Call, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
 };
 
 const PAGE: usize = 200;
 
+/// Names are short.
+const ENTRIES_PAGE: usize = 1_000;
+
+/// The entry's name for what a call costs that no entry prices, where the manifest says.
+const FALLBACK: &str = "fallback";
+
 /// Price lists and their extractors.
 struct TokenPricing {
     book: Book,
+    /// What stands on bills.
+    lines: Vec<Line>,
     listings: Vec<Listing>,
     /// What there is to say of them besides, page by page.
     terms: Vec<Vec<Terms>>,
@@ -74,7 +85,8 @@ impl Policy for TokenPricing {
             problems.into_result()?;
         }
         let none_named = BTreeMap::new();
-        let mut layouts = Layouts::new(&none_named);
+        let mut lines = Lines::default();
+        let mut layouts = Layouts::new(&none_named, &mut lines);
         let fallback = config.fallback.as_ref();
         let fallback = fallback.map(|it| Rates::new(it.tables(), &[], &mut layouts));
         let mut catalogues = std::mem::take(&mut config.included);
@@ -89,7 +101,8 @@ impl Policy for TokenPricing {
             about.aliases.clone().into_iter().map(move |alias| (alias, id.clone()))
         };
         Ok(Self {
-            book: Book::new(&overrides, &catalogues),
+            book: Book::new(&overrides, &catalogues, &mut lines),
+            lines: lines.into_list(),
             listings: prices.iter().map(|price| entry::listing(price)).collect(),
             terms: terms(&prices),
             extractors: extractors.map(Extractor::new).collect(),
@@ -124,10 +137,15 @@ fn terms(prices: &[&config::Price]) -> Vec<Vec<Terms>> {
 }
 
 impl TokenPricing {
-    /// What a call costs that no entry prices, where the manifest says.
-    fn at_fallback(&self, call: &Call) -> Result<Option<Quote>, Failure> {
-        let Some(rates) = &self.fallback else { return Ok(None) };
-        Ok(Some(Quote { entry: "fallback".into(), charges: rates.charges(call)? }))
+    /// The model of a call, and the rates that hold for it.
+    fn found(&self, call: &Call) -> Option<(&Model, &Rates)> {
+        let model = self.book.find(&call.provider, call.model.as_deref())?;
+        Some((model, model.rates(call)?))
+    }
+
+    /// The name of the entry for what no other prices comes after those of all models.
+    fn fallback_position(&self) -> u32 {
+        u32::try_from(self.book.models().count()).unwrap_or(u32::MAX)
     }
 
     fn extractor(&self, provider: &str, flavor: &str) -> Option<&Extractor> {
@@ -149,11 +167,34 @@ impl PricingPolicy for TokenPricing {
     }
 
     fn price(&self, call: &Call) -> Result<Option<Quote>, Failure> {
-        let found = self.book.find(&call.provider, call.model.as_deref());
-        match found.and_then(|model| Some((model, model.rates(call)?))) {
-            Some((model, rates)) => model.quote(rates, call).map(Some),
-            None => self.at_fallback(call),
+        match (self.found(call), &self.fallback) {
+            (Some((model, rates)), _) => model.quote(rates, call).map(Some),
+            (None, Some(rates)) => {
+                Ok(Some(Quote { entry: FALLBACK.into(), charges: rates.charges(call)? }))
+            }
+            (None, None) => Ok(None),
         }
+    }
+
+    fn coded_price(&self, call: &Call) -> Result<Option<CodedQuote>, Failure> {
+        match (self.found(call), &self.fallback) {
+            (Some((model, rates)), _) => model.coded_quote(rates, call).map(Some),
+            (None, Some(rates)) => {
+                let charges = rates.coded_charges(call)?;
+                Ok(Some(CodedQuote { entry: self.fallback_position(), charges }))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        self.lines.clone()
+    }
+
+    fn entries(&self, page: u32) -> Vec<String> {
+        let models = self.book.models().map(|model| model.name.as_str()).chain([FALLBACK]);
+        let page = models.skip(page as usize * ENTRIES_PAGE).take(ENTRIES_PAGE);
+        page.map(String::from).collect()
     }
 
     /// Tokens that nobody speaks of are unknown, and not none.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tollgate_plugin::pricing::{Charge, Failure};
+use tollgate_plugin::pricing::{Charge, CodedCharge, Failure, Line};
 use tollgate_plugin::{Call, Decimal, Measure};
 
 use crate::config::{self, Tables, Tier};
@@ -32,6 +32,8 @@ struct Layout {
 }
 
 struct Rated {
+    /// Its position among all lines that bills have.
+    line: u32,
     quantity: String,
     side: &'static str,
     /// The parts of this quantity that are rated for themselves, by position.
@@ -41,33 +43,61 @@ struct Rated {
     stays_with: Option<usize>,
 }
 
+/// What stands on bills, each once.
+#[derive(Default)]
+pub(crate) struct Lines {
+    list: Vec<Line>,
+    known: HashMap<String, u32>,
+}
+
+impl Lines {
+    /// The position of a quantity's line. The side follows from the quantity, but for one whose
+    /// dimensions several catalogues tell otherwise.
+    fn position(&mut self, quantity: &str, side: &str) -> u32 {
+        let key = format!("{side} {quantity}");
+        let next = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        let list = &mut self.list;
+        *self.known.entry(key).or_insert_with(|| {
+            list.push(Line { quantity: quantity.into(), side: side.into() });
+            next
+        })
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Line> {
+        self.list
+    }
+}
+
 /// The layouts that a catalogue needs, each made once.
-pub(crate) struct Layouts<'c> {
+pub(crate) struct Layouts<'c, 'l> {
+    lines: &'l mut Lines,
     named: Arc<BTreeMap<String, Dimensions>>,
     known: HashMap<Vec<&'c str>, Arc<Layout>>,
 }
 
-impl<'c> Layouts<'c> {
+impl<'c, 'l> Layouts<'c, 'l> {
     /// `named` are the quantities that the catalogue tells the dimensions of.
-    pub(crate) fn new(named: &BTreeMap<String, Dimensions>) -> Self {
-        Self { named: Arc::new(named.clone()), known: HashMap::new() }
+    pub(crate) fn new(named: &BTreeMap<String, Dimensions>, lines: &'l mut Lines) -> Self {
+        Self { lines, named: Arc::new(named.clone()), known: HashMap::new() }
     }
 
     fn of(&mut self, mut quantities: Vec<&'c str>) -> Arc<Layout> {
         quantities.sort_unstable();
-        let named = self.named.clone();
-        let new = |names: &Vec<&str>| Arc::new(Layout::new(names, named));
-        let of_names = |known: &HashMap<Vec<&'c str>, Arc<Layout>>| known.get(&quantities).cloned();
-        of_names(&self.known).unwrap_or_else(|| {
-            let layout = new(&quantities);
-            self.known.insert(quantities, layout.clone());
-            layout
-        })
+        if let Some(layout) = self.known.get(&quantities) {
+            return layout.clone();
+        }
+        let layout = Arc::new(Layout::new(&quantities, self.named.clone(), self.lines));
+        self.known.insert(quantities, layout.clone());
+        layout
     }
 }
 
 impl Layout {
-    fn new(quantities: &[&str], named: Arc<BTreeMap<String, Dimensions>>) -> Self {
+    fn new(
+        quantities: &[&str],
+        named: Arc<BTreeMap<String, Dimensions>>,
+        lines: &mut Lines,
+    ) -> Self {
         let mut list: Vec<(Dimensions, Rated)> = quantities
             .iter()
             .map(|name| {
@@ -75,7 +105,8 @@ impl Layout {
                 let dimensions = told.unwrap_or_else(|| quantity::dimensions(name));
                 let side = quantity::side(&dimensions);
                 let quantity = (*name).to_owned();
-                (dimensions, Rated { quantity, side, parts: Vec::new(), stays_with: None })
+                let line = lines.position(name, side);
+                (dimensions, Rated { line, quantity, side, parts: Vec::new(), stays_with: None })
             })
             .collect();
         // The most specific first, so that a part is known when its total is reached.
@@ -121,7 +152,11 @@ impl Layout {
 }
 
 impl Rates {
-    pub(crate) fn new<'c>(tables: Tables<'c>, tiers: &[Tier], layouts: &mut Layouts<'c>) -> Self {
+    pub(crate) fn new<'c>(
+        tables: Tables<'c>,
+        tiers: &[Tier],
+        layouts: &mut Layouts<'c, '_>,
+    ) -> Self {
         let layout = layouts.of(config::rates(tables).map(|(name, _)| name).collect());
         let none = vec![Decimal::ZERO; layout.rated.len()];
         let prices = layout.prices(none, config::rates(tables));
@@ -149,6 +184,18 @@ impl Rates {
         let mut charges = Vec::with_capacity(self.prices.len());
         self.each(call, |rated, amount, unit_price| {
             charges.push(Charge::new(&rated.quantity, amount, unit_price, rated.side)?);
+            Ok(())
+        })?;
+        Ok(charges)
+    }
+
+    /// The same in numbers.
+    pub(crate) fn coded_charges(&self, call: &Call) -> Result<Vec<CodedCharge>, Failure> {
+        let mut charges = Vec::with_capacity(self.prices.len());
+        self.each(call, |rated, amount, unit_price| {
+            // What it costs must be exact, though nobody is told here.
+            amount.times(unit_price)?;
+            charges.push(CodedCharge { line: rated.line, amount, unit_price });
             Ok(())
         })?;
         Ok(charges)
@@ -240,8 +287,9 @@ fn add_overlaps(list: &mut Vec<(Dimensions, Rated)>) {
             let Some(both) = quantity::overlap(first, second) else { continue };
             let known = list.iter().chain(&overlaps).any(|(dimensions, _)| *dimensions == both);
             let Some(name) = quantity::name_of_tokens(&both).filter(|_| !known) else { continue };
-            let rated =
-                Rated { quantity: name, side: with.side, parts: Vec::new(), stays_with: Some(i) };
+            // It has no line of its own.
+            let (line, side, parts) = (with.line, with.side, Vec::new());
+            let rated = Rated { line, quantity: name, side, parts, stays_with: Some(i) };
             overlaps.push((both, rated));
         }
     }

@@ -1,6 +1,7 @@
 //! Pricing policies: what calls cost.
 
 mod answer;
+mod coded;
 mod probe;
 
 pub(super) use answer::side;
@@ -14,11 +15,12 @@ use tollgate_domain::{
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
+use self::coded::Coded;
 use super::call::{Fact, with_call};
 use super::needs::Need;
 use super::{Kind, PolicyKind};
 use crate::bad_output::{BadOutput, each, word};
-use crate::bindings::{price_terms, price_wishes, prices};
+use crate::bindings::{coded_prices, price_terms, price_wishes, prices};
 use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
@@ -32,6 +34,7 @@ pub(crate) struct Indices {
     prices: prices::GuestIndices,
     terms: Option<price_terms::GuestIndices>,
     wishes: Option<price_wishes::GuestIndices>,
+    coded: Option<coded_prices::GuestIndices>,
 }
 
 /// The functions of one instance.
@@ -39,6 +42,7 @@ pub(crate) struct Functions {
     prices: prices::Guest,
     terms: Option<price_terms::Guest>,
     wishes: Option<price_wishes::Guest>,
+    coded: Option<Coded>,
 }
 
 /// What a call of a subject used on average lately, for policies that wish to know; empty where
@@ -102,6 +106,9 @@ impl PolicyKind for Pricing {
             wishes: exports(pre, "price-wishes")
                 .then(|| price_wishes::GuestIndices::new(pre))
                 .transpose()?,
+            coded: exports(pre, "coded-prices")
+                .then(|| coded_prices::GuestIndices::new(pre))
+                .transpose()?,
         })
     }
 
@@ -111,10 +118,12 @@ impl PolicyKind for Pricing {
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
         let (terms, wishes) = (indices.terms.as_ref(), indices.wishes.as_ref());
+        let coded = indices.coded.as_ref();
         Ok(Functions {
             prices: indices.prices.load(&mut *store, instance)?,
             terms: terms.map(|terms| terms.load(&mut *store, instance)).transpose()?,
-            wishes: wishes.map(|wishes| wishes.load(store, instance)).transpose()?,
+            wishes: wishes.map(|wishes| wishes.load(&mut *store, instance)).transpose()?,
+            coded: coded.map(|coded| coded.load(store, instance)).transpose()?.map(Coded::new),
         })
     }
 
@@ -122,7 +131,13 @@ impl PolicyKind for Pricing {
         AnyPolicy::Pricing(policy)
     }
 
-    fn wishes(guest: &Functions, store: &mut Store<GuestState>) -> wasmtime::Result<Vec<String>> {
+    fn configured(
+        guest: &mut Functions,
+        store: &mut Store<GuestState>,
+    ) -> wasmtime::Result<Vec<String>> {
+        if let Some(coded) = &mut guest.coded {
+            coded.take_names(store)?;
+        }
         guest.wishes.as_ref().map_or_else(|| Ok(Vec::new()), |it| it.call_wishes(store))
     }
 
@@ -163,6 +178,12 @@ pub(crate) enum Claim {
     Any,
 }
 
+/// A policy's answer after a price, with its names or with their positions.
+enum Said {
+    InWords(Result<Option<prices::Quote>, prices::Failure>),
+    InNumbers(Result<Option<coded_prices::CodedQuote>, coded_prices::Failure>),
+}
+
 /// The price of what was used.
 pub(crate) fn price(
     instance: &mut Instance<Pricing>,
@@ -171,9 +192,20 @@ pub(crate) fn price(
 ) -> Result<Answer<Quote>, Fault> {
     let needs = instance.needs().and_usage();
     let answer = with_call(call, at, needs, Vec::new(), |call, bytes| {
-        instance.call(bytes, |guest, store| guest.prices.call_price(store, call))
+        instance.call(bytes, |guest, store| match guest.coded.as_ref().and_then(Coded::functions) {
+            Some(coded) => coded.call_price(store, call).map(Said::InNumbers),
+            None => guest.prices.call_price(store, call).map(Said::InWords),
+        })
     })?;
-    read(answer, answer::quote)
+    let coded = match answer {
+        Said::InWords(answer) => return read(answer, answer::quote),
+        Said::InNumbers(answer) => answer
+            .map_err(|coded_prices::Failure { code, message }| prices::Failure { code, message }),
+    };
+    read(coded, |quote| match &instance.guest().coded {
+        Some(coded) => coded.quote(quote),
+        None => Err(BadOutput::new("entry", "is none")),
+    })
 }
 
 /// What a call will probably use and cost.

@@ -3,6 +3,7 @@
 mod catalogues;
 mod configuring;
 mod extracting;
+mod fuzz;
 mod pricing;
 mod properties;
 

@@ -181,3 +181,94 @@ fn text(text: &str) -> String {
     quoted.push('"');
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+    use rust_decimal::Decimal;
+
+    use super::super::catalogue::Rate;
+    use super::super::read;
+    use super::*;
+
+    const TEXTS: [&str; 10] = [
+        "a",
+        "gpt-4o",
+        "*x*",
+        "it's \"so\"",
+        "\\d+$",
+        "tab\there",
+        "a\nb",
+        "é🧀",
+        "#=[]{}",
+        "\u{7f}",
+    ];
+
+    fn word(rng: &mut Rng) -> String {
+        let parts = (0..rng.usize(1..4)).map(|_| *rng.choice(&TEXTS).unwrap_or(&"a"));
+        parts.collect::<Vec<_>>().concat()
+    }
+
+    fn words(rng: &mut Rng) -> Vec<String> {
+        (0..rng.usize(0..3)).map(|_| word(rng)).collect()
+    }
+
+    fn rates(rng: &mut Rng) -> Rates {
+        let names = ["input_tokens", "output_tokens", "searches", "calls"];
+        let chosen: Vec<_> = names.into_iter().filter(|_| rng.bool()).collect();
+        let rate = |rng: &mut Rng| Rate {
+            amount: Decimal::new(rng.i64(0..1_000_000), rng.u32(0..9)).normalize(),
+            per: *rng.choice(Per::ALL).unwrap_or(&Per::One),
+        };
+        chosen.into_iter().map(|name| (name.to_owned(), rate(rng))).collect()
+    }
+
+    fn matches(rng: &mut Rng, depth: usize) -> Match {
+        let list = |rng: &mut Rng| {
+            (0..rng.usize(0..3)).map(|_| matches(rng, depth + 1)).collect::<Vec<_>>()
+        };
+        match rng.u8(..4) {
+            0 => Match::Regex(word(rng)),
+            1 if depth < 3 => Match::Any(list(rng)),
+            2 if depth < 3 => Match::All(list(rng)),
+            _ => Match::Pattern(word(rng)),
+        }
+    }
+
+    fn price(rng: &mut Rng) -> Price {
+        let conditions = Conditions {
+            effective_date: ["", "2026-01-31"][rng.usize(..2)].to_owned(),
+            hours: ["", "16:30-00:30"][rng.usize(..2)].to_owned(),
+            service_tier: words(rng),
+            region: words(rng),
+            metadata: [("size".to_owned(), vec![word(rng)])]
+                .into_iter()
+                .skip(rng.usize(..2))
+                .collect(),
+        };
+        Price {
+            provider: word(rng),
+            model: word(rng),
+            matches: rng.bool().then(|| matches(rng, 0)),
+            description: words(rng).concat(),
+            conditions,
+            rates: rates(rng),
+            tiers: (0..rng.u64(0..3)).map(|above| (above * 1_000, rates(rng))).collect(),
+            context_window: rng.bool().then(|| rng.u64(..1 << 40)),
+            max_output_tokens: rng.bool().then(|| rng.u64(..1 << 20)),
+        }
+    }
+
+    #[test]
+    fn every_price_that_is_written_is_read_again_as_it_was() {
+        let mut rng = Rng::with_seed(5);
+        for _ in 0..500 {
+            let prices: Vec<_> = (0..rng.usize(0..4)).map(|_| price(&mut rng)).collect();
+            let catalogue = Catalogue { name: word(&mut rng), prices, ..Catalogue::default() };
+            let toml = to_toml(&catalogue);
+            let again =
+                read::catalogue("it", &toml).unwrap_or_else(|error| panic!("{error:#}\n{toml}"));
+            assert_eq!(again.prices, catalogue.prices, "{toml}");
+        }
+    }
+}
