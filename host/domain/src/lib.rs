@@ -12,6 +12,7 @@ mod name;
 mod plan;
 mod pricing;
 mod projection;
+mod schema;
 mod subject;
 mod subscription;
 mod timestamp;

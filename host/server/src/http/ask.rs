@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use tollgate_domain::{Call, EndpointName, FeatureId, ModelId, ProviderId, SubjectPath};
+use utoipa::ToSchema;
 
 use super::fields::{Quantities, ShortTexts, Text, Whole};
 use super::problem::Problem;
@@ -10,8 +11,9 @@ use crate::service::Error;
 const FEATURES_MAX: usize = 64;
 
 /// A call that is about to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CallToMake)]
 pub struct Ask {
     subject: SubjectPath,
     provider: ProviderId,

@@ -4,12 +4,22 @@ use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::json::NoQuery;
+use super::openapi::tag;
 use super::problem::Problem;
 use super::{App, stream};
 
-/// Streams what was committed before the request. One that is broken off has no end, and nobody
-/// restores from it.
-pub async fn backup(service: App) -> Result<Response, Problem> {
+/// Copy out all that the ledger is made of
+///
+/// For `tollgate restore`, as of when the request began.
+#[utoipa::path(
+    get,
+    path = "/v1/backup",
+    tag = tag::OPERATORS,
+    operation_id = "backUp",
+    responses((status = 200, description = "The backup", body = Vec<u8>, content_type = "application/octet-stream", headers(("content-disposition" = String, description = "A name for the file")))),
+)]
+pub async fn backup(service: App, _: NoQuery) -> Result<Response, Problem> {
     let file = file_name(&service.now().to_string());
     let backup = stream::begin("backup", move || service.backup()).await??;
     let body = stream::body("backup", backup, |backup| Ok(backup.page()?.map(Bytes::from)));

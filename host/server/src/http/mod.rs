@@ -16,6 +16,7 @@ mod made;
 mod metrics;
 mod money;
 mod observe;
+mod openapi;
 mod path;
 mod policies;
 mod problem;
@@ -38,13 +39,15 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_service::Service as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use self::export::Selection;
 pub use self::observe::request_id;
+pub use self::openapi::description;
 pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
 use problem::Problem;
@@ -104,32 +107,36 @@ impl Routes {
     }
 }
 
+/// All routes, with what the description says of them.
+fn routes() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .routes(routes!(check::check))
+        .routes(routes!(reservations::reserve))
+        .routes(routes!(reservations::show, reservations::release))
+        .routes(routes!(reservations::settle))
+        .routes(routes!(usage::record, usage::find))
+        .routes(routes!(usage::corrections::correct))
+        .routes(routes!(quote::quote))
+        .routes(routes!(rerate::rerate))
+        .routes(routes!(refusals::list))
+        .routes(routes!(policies::show))
+        .routes(routes!(policies::reload))
+        .routes(routes!(policies::revisions))
+        .routes(routes!(policies::roll_back))
+        .routes(routes!(policies::shadow))
+        .routes(routes!(policies::faults))
+        .routes(routes!(export::export))
+        .routes(routes!(backup::backup))
+        .nest(subscription::PREFIX, subscription::routes())
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::show))
+        .routes(routes!(openapi::show))
+}
+
 fn router(service: Arc<Service>) -> Router {
-    Router::new()
-        .route("/v1/check", post(check::check))
-        .route("/v1/reservations", post(reservations::reserve))
-        .route("/v1/reservations/{id}", get(reservations::show).delete(reservations::release))
-        .route("/v1/reservations/{id}/settle", post(reservations::settle))
-        .route("/v1/usage", post(usage::record).get(usage::find))
-        .route("/v1/usage/corrections", post(usage::corrections::correct))
-        .route("/v1/quote", post(quote::quote))
-        .route("/v1/refusals", get(refusals::list))
-        .route("/v1/policies", get(policies::show))
-        .route("/v1/policies/reload", post(policies::reload))
-        .route("/v1/policies/revisions", get(policies::revisions))
-        .route("/v1/policies/rollback", post(policies::roll_back))
-        .route("/v1/policies/{name}/shadow", get(policies::shadow))
-        .route("/v1/policies/{name}/faults", get(policies::faults))
-        .route("/v1/export", get(export::export))
-        .route("/v1/backup", get(backup::backup))
-        .route("/v1/rerate", post(rerate::rerate))
-        .nest("/api/subscription", subscription::routes())
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(service)
+    let (router, _) = routes().split_for_parts();
+    router.fallback(unknown_route).method_not_allowed_fallback(wrong_method).with_state(service)
 }
 
 async fn unknown_route() -> Problem {
