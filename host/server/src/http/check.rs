@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 
 use super::App;
-use super::ask::Ask;
+use super::ask::{Ask, AskToCheck};
 use super::decision::Verdict;
 use super::json::{Json, JsonBody, NoQuery, parse};
 use super::openapi::tag;
@@ -19,7 +19,7 @@ use crate::service::Answer;
     path = "/v1/check",
     tag = tag::CALLS,
     operation_id = "check",
-    request_body = Ask,
+    request_body = AskToCheck,
     responses((status = 200, description = "Whether it would, and where the call stands on every quota that it touches", body = Verdict)),
 )]
 pub async fn check(

@@ -35,6 +35,7 @@ pub struct Selection {
     /// How events are written
     #[arg(long, value_enum, default_value_t)]
     #[serde(default)]
+    #[param(inline)]
     pub format: Format,
 }
 

@@ -110,7 +110,8 @@ described! {
                            `input_tokens`, `output_reasoning_tokens` of `output_tokens`.";
         let amount = Ref::from_schema_name(Whole::<0, { u64::MAX }>::name());
         map::<QuantityName>(description, amount, Some(QUANTITIES_MAX))
-    }
+    };
+    Whole
 }
 
 /// Changes of quantities, each more or less.
@@ -158,7 +159,8 @@ described! {
     [] ShortTexts, "Metadata", {
         let description = "At most 16 short texts, kept with the event.";
         map::<Text<64>>(description, Ref::from_schema_name(Text::<256>::name()), Some(METADATA_MAX))
-    }
+    };
+    Text<256>
 }
 
 /// Reads an object of a bounded number of entries.

@@ -74,7 +74,8 @@ described! {
     [] Uses, "Uses", {
         let many = list_of::<Record>().max_items(Some(super::usage::EVENTS_MAX));
         either("A use, or a list of them.", Ref::from_schema_name(Record::name()), many.build())
-    }
+    };
+    Record
 }
 
 /// The same, a line for each.

@@ -5,6 +5,7 @@ mod ask;
 mod backup;
 mod check;
 mod decision;
+mod docs;
 mod export;
 mod fields;
 mod fingerprint;
@@ -29,6 +30,7 @@ mod reservations;
 mod serve;
 mod stream;
 mod subscription;
+mod told;
 mod traffic;
 mod usage;
 
@@ -132,6 +134,8 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(health::ready))
         .routes(routes!(metrics::show))
         .routes(routes!(openapi::show))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::file))
 }
 
 fn router(service: Arc<Service>) -> Router {
@@ -140,7 +144,11 @@ fn router(service: Arc<Service>) -> Router {
 }
 
 async fn unknown_route() -> Problem {
-    Problem::plain(StatusCode::NOT_FOUND, "there is nothing at this path")
+    nothing_here()
+}
+
+fn nothing_here() -> Problem {
+    Problem::of(&problem::kinds::NOTHING_HERE, "there is nothing at this path")
 }
 
 async fn wrong_method() -> Problem {

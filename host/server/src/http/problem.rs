@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use self::kinds::Kind;
 use super::decision::Denied;
 use super::json::{Json, name_the_field};
+use super::told::Told;
 use crate::service::Error;
 
 #[derive(Clone, Debug)]
@@ -104,6 +105,22 @@ impl Problem {
         Self::of(&kinds::INVALID_REQUEST, summary).with("errors", [error])
     }
 
+    /// Its type.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What it points at in the request.
+    pub fn pointers(&self) -> Vec<String> {
+        let errors = self.members.iter().find(|(name, _)| *name == "errors");
+        let errors = errors.and_then(|(_, errors)| errors.as_array()).into_iter().flatten();
+        errors.filter_map(|error| Some(error["pointer"].as_str()?.to_owned())).collect()
+    }
+
     /// Adds a member.
     pub fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
         // What cannot be written in JSON is left out: the answer is about something else.
@@ -129,6 +146,7 @@ impl Serialize for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(&self)).into_response();
+        response.extensions_mut().insert(Told::of(&self));
         let content_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response

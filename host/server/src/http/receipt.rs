@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::alert::AlertView;
+use super::fields::ShortTexts;
 use super::openapi::schema::{described, map};
 
 /// The answer to whoever settles or records.
@@ -57,6 +58,7 @@ pub struct EventView<'a> {
     error: Option<&'a str>,
     #[schema(required)]
     request_id: Option<&'a str>,
+    #[schema(value_type = ShortTexts)]
     metadata: &'a Metadata,
     occurred_at: Timestamp,
     recorded_at: Timestamp,

@@ -15,6 +15,7 @@ use utoipa::openapi::schema::Object;
 
 use super::App;
 use super::decision::Verdict;
+use super::fields::ShortTexts;
 use super::json::query;
 use super::openapi::schema::whole;
 use super::openapi::tag;
@@ -39,7 +40,7 @@ struct Which {
     #[param(schema_with = limits)]
     limit: Option<String>,
     /// Older than this one: the last of the page before.
-    #[param(example = "rf-1-0")]
+    #[param(pattern = "^rf-[0-9a-f]{1,15}-[0-9a-f]{1,7}$", example = "rf-1-0")]
     before: Option<String>,
 }
 
@@ -73,6 +74,7 @@ struct RefusalView<'a> {
     #[schema(required)]
     max_tokens: Option<u32>,
     features: &'a [FeatureId],
+    #[schema(value_type = ShortTexts)]
     metadata: &'a Metadata,
     /// With what policies filled in.
     estimated_usage: UsageMap<'a>,

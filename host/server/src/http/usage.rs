@@ -59,7 +59,8 @@ described! {
         "The receipt of an event that had been recorded before; or what became of a list.",
         Ref::from_schema_name(Receipt::name()),
         Ref::from_schema_name(Tally::name()),
-    )
+    );
+    Receipt<'static>, Tally
 }
 
 /// Record use that was not reserved

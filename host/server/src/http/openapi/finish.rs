@@ -2,42 +2,50 @@
 
 use serde_json::{Map, Value, json};
 
-use super::errors::{self, Family};
+use super::errors::{self, Family, Responses};
 use super::examples;
 use crate::http::idempotency::REPLAYED;
 use crate::http::subscription;
 
 /// Operations that whoever keeps the service running asks, and that decide nothing.
-const PLAIN: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/openapi.json"];
+const PLAIN: [&str; 6] =
+    ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/{file}"];
 
 pub fn finish(document: &mut Value) {
-    let examples = examples::read();
+    let (asked, mut failures) = (examples::read(), Responses::new());
     let paths = document["paths"].as_object_mut();
     for (path, item) in paths.into_iter().flatten() {
         for (_, operation) in item.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
-                describe(path, operation, &examples);
+                describe(path, operation, &asked, &mut failures);
             }
         }
     }
+    document["components"]["responses"] = Value::Object(failures);
     document["components"]["headers"] = headers();
     document["components"]["parameters"] = parameters();
-    without_formats(document);
+    tidy(document);
 }
 
-fn describe(path: &str, operation: &mut Map<String, Value>, examples: &Map<String, Value>) {
+fn describe(
+    path: &str,
+    operation: &mut Map<String, Value>,
+    asked: &Map<String, Value>,
+    failures: &mut Responses,
+) {
     let family = family(path, operation);
     if let Family::Seed(_) = family {
         envelop(operation);
     }
-    examples::describe(operation, examples);
-    errors::describe(operation, family, !PLAIN.contains(&path));
+    examples::describe(operation, asked);
+    errors::describe(operation, family, !PLAIN.contains(&path), failures);
     let takes_key = errors::takes_key(operation);
     let statuses = operation.get_mut("responses").and_then(Value::as_object_mut);
-    for (status, response) in statuses.into_iter().flatten() {
+    let successes = statuses.into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
+    for (status, response) in successes {
         let id = json!({ "$ref": "#/components/headers/RequestId" });
         response["headers"]["X-Request-Id"] = id;
-        if takes_key && status.starts_with('2') {
+        if takes_key {
             let replayed = json!({ "$ref": "#/components/headers/IdempotencyReplayed" });
             response["headers"][REPLAYED] = replayed;
         }
@@ -124,8 +132,9 @@ fn parameters() -> Value {
     })
 }
 
-/// Integers here have bounds of their own, and many are wider than the formats' names say.
-fn without_formats(value: &mut Value) {
+/// Lines of comments become lines of text; and integers here have bounds of their own, while many
+/// are wider than their formats' names say.
+fn tidy(value: &mut Value) {
     match value {
         Value::Object(members) => {
             let is_integer = match members.get("type") {
@@ -135,9 +144,19 @@ fn without_formats(value: &mut Value) {
             if is_integer && members.get("format").is_some_and(Value::is_string) {
                 members.remove("format");
             }
-            members.values_mut().for_each(without_formats);
+            if let Some(Value::String(text)) = members.get_mut("description") {
+                *text = text.split("\n\n").map(one_line).collect::<Vec<_>>().join("\n\n");
+            }
+            members.values_mut().for_each(tidy);
         }
-        Value::Array(values) => values.iter_mut().for_each(without_formats),
+        Value::Array(values) => values.iter_mut().for_each(tidy),
         _ => {}
+    }
+}
+
+fn one_line(paragraph: &str) -> String {
+    match paragraph.starts_with("- ") {
+        true => paragraph.to_owned(),
+        false => paragraph.replace('\n', " "),
     }
 }

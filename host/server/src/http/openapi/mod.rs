@@ -3,6 +3,7 @@
 
 mod errors;
 mod examples;
+mod failures;
 mod finish;
 mod preamble;
 pub mod schema;

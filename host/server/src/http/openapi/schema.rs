@@ -9,9 +9,10 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Says of a type under which name, and as what, the description has it.
+/// Says of a type under which name, and as what, the description has it, and which others that
+/// refers to.
 macro_rules! described {
-    ([$($of:tt)*] $type:ty, $name:expr, $schema:expr) => {
+    ([$($of:tt)*] $type:ty, $name:expr, $schema:expr $(; $($other:ty),+)?) => {
         impl<$($of)*> utoipa::PartialSchema for $type {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $schema.into()
@@ -22,11 +23,22 @@ macro_rules! described {
             fn name() -> std::borrow::Cow<'static, str> {
                 $name.into()
             }
+
+            $(fn schemas(schemas: &mut $crate::http::openapi::schema::Schemas) {
+                $(
+                    let schema = <$other as utoipa::PartialSchema>::schema();
+                    schemas.push((<$other as utoipa::ToSchema>::name().into_owned(), schema));
+                    <$other as utoipa::ToSchema>::schemas(schemas);
+                )+
+            })?
         }
     };
 }
 
 pub(crate) use described;
+
+/// Schemas by name.
+pub type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// One of a few words.
 pub fn words(words: impl IntoIterator<Item = &'static str>) -> Object {

@@ -42,6 +42,8 @@ kinds! {
         "The plan does not sell this provider, model or feature.";
     SUBSCRIPTION_INACTIVE: FORBIDDEN, "subscription-inactive", "The call is refused",
         "The subscription is suspended or cancelled.";
+    NOTHING_HERE: NOT_FOUND, PLAIN, "Not Found",
+        "There is nothing at this path.";
     UNPRICED: NOT_FOUND, "unpriced", "Nobody prices this",
         "No pricing policy knows this provider and model.";
     NO_PLAN: NOT_FOUND, "no-plan", "There is no subscription",

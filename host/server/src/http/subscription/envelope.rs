@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,6 +15,7 @@ use super::user::User;
 use crate::http::json::Json;
 use crate::http::openapi::schema::words;
 use crate::http::problem::Problem;
+use crate::http::told::Told;
 use crate::service::{Error, Service};
 
 pub const LIMIT_EXCEEDED: &str = "UsageLimitExceededException";
@@ -107,5 +109,7 @@ pub fn failure(
         user_id: user.and_then(User::as_str),
         timestamp: service.now(),
     };
-    (problem.status, Json(body)).into_response()
+    let user = user.and_then(User::as_str).map(str::to_owned);
+    let told = Told { error: error.to_owned(), user, ..Told::of(problem) };
+    (problem.status, Extension(told), Json(body)).into_response()
 }

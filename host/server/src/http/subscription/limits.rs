@@ -43,7 +43,8 @@ impl Serialize for Limits<'_> {
 }
 
 described! {
-    ['a] Limits<'a>, "Limits", by_quota::<Number>("The plan's limits; 0 stands for unlimited.")
+    ['a] Limits<'a>, "Limits", by_quota::<Number>("The plan's limits; 0 stands for unlimited.");
+    Number
 }
 
 /// A number for each of a plan's quotas, and for all names that dashboards expect.

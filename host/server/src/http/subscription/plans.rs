@@ -81,8 +81,7 @@ struct PlanTerms {
     #[schema(required = false)]
     features: Vec<FeatureId>,
     /// What the plan sells; all unless given
-    #[schema(required = false)]
-    providers: Vec<ProviderId>,
+    providers: Option<Vec<ProviderId>>,
     #[schema(required = false)]
     quotas: Vec<QuotaTerms>,
 }
@@ -103,8 +102,7 @@ struct QuotaTerms {
     #[schema(required = false)]
     window: Window,
     /// Unlimited unless given
-    #[schema(required = false)]
-    limit: Money,
+    limit: Option<Money>,
     /// `hard` unless given
     #[schema(required = false)]
     mode: Mode,

@@ -117,7 +117,8 @@ struct Breakdown<'a>(&'a Statistics);
 
 described! {
     ['a] Breakdown<'a>, "ProviderBreakdown",
-    map::<ProviderId>("Use by provider.", Ref::from_schema_name(ProviderUse::name()), None)
+    map::<ProviderId>("Use by provider.", Ref::from_schema_name(ProviderUse::name()), None);
+    ProviderUse
 }
 
 #[derive(Serialize, ToSchema)]
@@ -142,7 +143,8 @@ struct Percentages<'a>(&'a Statistics);
 
 described! {
     ['a] Percentages<'a>, "UsagePercentages",
-    by_quota::<Figure>("How much of each quota is used; that of `monthly_cost` is under `cost`.")
+    by_quota::<Figure>("How much of each quota is used; that of `monthly_cost` is under `cost`.");
+    Figure
 }
 
 impl Serialize for Percentages<'_> {
