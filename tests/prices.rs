@@ -1,12 +1,21 @@
 //! Catalogues of prices: what is imported, and what it then costs.
 
+/// What `tollgate prices show` and `diff` print.
+mod commands;
 /// What a price may depend on, and what has none.
 mod conditions;
+/// What is held for tokens that a caller leaves unstated.
+mod estimates;
+/// What the importers say of catalogues that make no sense, or that ours cannot express.
+mod importing;
 /// The price list, as data and written back.
 mod listing;
+/// Prices that are set at runtime, before those of catalogues.
+mod overrides;
 /// Parts and totals.
 mod parts;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -17,14 +26,17 @@ use crate::support::{Answer, Home, Server, eventually, tollgate};
 /// When the answers of the data hold.
 const AT: &str = "2026-07-15T12:00:00Z";
 
-/// A file of facts that are not part of the project: beside it, or in `SHARED_DATA`. Says so where
-/// it is not there.
+/// A file of facts that are not part of the project: beside it, or in `SHARED_DATA`. Says so aloud
+/// where it is not there.
 fn data(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("SHARED_DATA").map_or_else(beside, PathBuf::from);
     let path = folder.join(name);
     if !path.exists() {
-        eprintln!("SKIPPED: there is no {}", path.display());
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let skipped = format!("SKIPPED {test}: there is no {}\n", path.display());
+        // Past the harness, which keeps what a test prints to itself unless it fails.
+        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
         return None;
     }
     Some(path)

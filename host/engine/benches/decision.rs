@@ -14,7 +14,7 @@ use tollgate_domain::{
     Calendar, Call, LevelState, Metadata, PlanBook, QuotaState, Reading, Snapshot, Status,
     Timestamp, Usage, Window,
 };
-use tollgate_engine::{Options, Payer, Policies};
+use tollgate_engine::{Average, Options, Payer, Policies};
 
 /// 2026-08-01T12:00:00Z.
 const AT: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
@@ -34,7 +34,9 @@ fn main() {
         drop(black_box(set.judge(&call).evaluate(&call, &snapshot, None)));
     });
     measure("price, 2 charges", || drop(black_box(set.price(&call, AT, &Payer::default()))));
-    measure("estimate", || drop(black_box(set.estimate(&call, AT, &Payer::default()))));
+    measure("estimate", || {
+        drop(black_box(set.estimate(&call, AT, &Payer::default(), &Average::default())))
+    });
     measure("alerter and due, 1 reading", || {
         drop(black_box(set.alerter().due(&readings)));
     });

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tollgate_domain::{Call, Metadata, Timestamp, Usage};
-use tollgate_engine::{Options, Payer, Policies};
+use tollgate_engine::{Average, Options, Payer, Policies};
 
 /// 2026-08-01T12:00:00Z.
 const AT: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
@@ -54,7 +54,9 @@ fn main() {
             });
         }
         let call = call(&format!("model-{}-large", last));
-        measure("  estimate", || drop(black_box(set.estimate(&call, AT, &Payer::default()))));
+        measure("  estimate", || {
+            drop(black_box(set.estimate(&call, AT, &Payer::default(), &Average::default())))
+        });
     }
 }
 

@@ -100,6 +100,9 @@ impl<K: PolicyKind> Blueprint<K> {
         run(&mut store, set_up, |store| lifecycle.call_configure(store, &self.manifest.config))
             .map_err(StartError::when("configured"))?
             .map_err(|problems| self.config_error(problems))?;
+        let wishes = run(&mut store, set_up, |store| K::wishes(&guest, store))
+            .map_err(StartError::when("asked what it wishes"))?;
+        let needs = needs.and_wishes(&wishes).map_err(StartError::UnknownNeed)?;
         let _living = Living::new(self.stats.clone());
         Ok(Instance { store, guest, needs, limits, calls: 0, fuel: 0, _living })
     }

@@ -28,8 +28,8 @@ pub(crate) use adjustment::{Adjustments, adjust};
 pub use alert::Recommendation;
 pub(crate) use alert::{Alerts, due, recommend};
 pub(crate) use needs::Needs;
-pub use pricing::Rejected;
 pub(crate) use pricing::{Answer, Claim, Pricing, estimate, extract, price};
+pub use pricing::{Average, Rejected};
 pub(crate) use tier::{Tiers, evaluate};
 
 /// What a policy decides.
@@ -110,6 +110,11 @@ pub(crate) trait PolicyKind: Sized + 'static {
     ) -> wasmtime::Result<Self::Guest>;
 
     fn any(policy: Arc<Policy<Self>>) -> AnyPolicy;
+
+    /// What an instance wishes of the host now that it is configured: words that [`Needs`] knows.
+    fn wishes(_: &Self::Guest, _: &mut Store<GuestState>) -> wasmtime::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault>;
 

@@ -65,7 +65,7 @@ pub use component::{ComponentError, component_from_module};
 pub use document::Document;
 pub use history::Cause;
 pub use judge::Judge;
-pub use kinds::{Kind, Payer, Recommendation, Rejected};
+pub use kinds::{Average, Kind, Payer, Recommendation, Rejected};
 pub use logging::LogContext;
 pub use metrics::{EngineMetrics, PolicyMetrics};
 pub use options::Options;

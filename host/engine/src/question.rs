@@ -11,7 +11,7 @@ use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::instance::Instance;
 use crate::kinds::{
-    self, Adjustments, Alerts, Payer, PolicyKind, Pricing, Recommendation, Rejected, Tiers,
+    self, Adjustments, Alerts, Average, Payer, PolicyKind, Pricing, Recommendation, Rejected, Tiers,
 };
 
 /// One question to a policy of the kind `K`, as it is asked in the midst of a call: everything is
@@ -39,6 +39,7 @@ pub(crate) struct Evaluate<'a> {
 pub(crate) struct Expect<'a> {
     pub call: &'a Call,
     pub at: Timestamp,
+    pub average: &'a Average,
 }
 
 /// What a call has cost.
@@ -74,7 +75,7 @@ pub(crate) struct Recommend<'a>(pub &'a [&'a Reading]);
 #[serde(rename_all = "snake_case")]
 pub enum Question {
     Evaluate { call: Call, snapshot: Snapshot, estimated_cost: Option<Usd> },
-    Estimate { call: Call, at: Timestamp },
+    Estimate { call: Call, at: Timestamp, average: Average },
     Price { call: Call, at: Timestamp },
     Adjust { call: Call, at: Timestamp, payer: Payer, quote: Quote },
     Extract { provider: ProviderId, flavor: String, response: String, subject: Option<SubjectPath> },
@@ -122,8 +123,8 @@ impl Question {
                 let estimated_cost = *estimated_cost;
                 policy.answer(&Evaluate { call, snapshot, estimated_cost }, to)
             }
-            (AnyPolicy::Pricing(policy), Self::Estimate { call, at }) => {
-                policy.answer(&Expect { call, at: *at }, to)
+            (AnyPolicy::Pricing(policy), Self::Estimate { call, at, average }) => {
+                policy.answer(&Expect { call, at: *at, average }, to)
             }
             (AnyPolicy::Pricing(policy), Self::Price { call, at }) => {
                 policy.answer(&Price { call, at: *at }, to)
@@ -179,7 +180,7 @@ impl Ask<Pricing> for Expect<'_> {
     type Answer = kinds::Answer<Estimate>;
 
     fn ask(&self, instance: &mut Instance<Pricing>) -> Result<Self::Answer, Fault> {
-        kinds::estimate(instance, self.call, self.at)
+        kinds::estimate(instance, self.call, self.at, self.average)
     }
 
     fn subject(&self) -> Option<&SubjectPath> {
@@ -187,7 +188,8 @@ impl Ask<Pricing> for Expect<'_> {
     }
 
     fn question(&self) -> Question {
-        Question::Estimate { call: self.call.clone(), at: self.at }
+        let Self { call, at, average } = *self;
+        Question::Estimate { call: call.clone(), at, average: average.clone() }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::crowd::Crowd;
 use crate::digest::Digest;
 use crate::history::{Member, Record};
 use crate::judge::Judge;
-use crate::kinds::{Adjustments, Alerts, Answer, Claim, Payer, Pricing, Rejected, Tiers};
+use crate::kinds::{Adjustments, Alerts, Answer, Average, Claim, Payer, Pricing, Rejected, Tiers};
 use crate::policy::{Handle, Policy};
 use crate::question::{Adjust, Ask, Expect, Extract, Price};
 use crate::status::PolicyInfo;
@@ -122,9 +122,10 @@ impl PolicySet {
         call: &Call,
         at: Timestamp,
         payer: &Payer,
+        average: &Average,
     ) -> Result<Estimate, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
-        let estimate = self.first_answer(&call.provider, applies, &Expect { call, at })?;
+        let estimate = self.first_answer(&call.provider, applies, &Expect { call, at, average })?;
         let unpriced = || Estimate { usage: call.usage.clone(), cost: ExpectedCost::Unpriced };
         let mut estimate = estimate.unwrap_or_else(unpriced);
         if estimate.cost.known().is_some() && !self.adjustments.is_empty() {
@@ -167,6 +168,11 @@ impl PolicySet {
         self.adjustments.iter().any(|seat| seat.policy.terms.asks_who_pays)
     }
 
+    /// Whether estimates depend on what the subject used lately.
+    pub fn asks_average(&self) -> bool {
+        self.pricing.iter().any(|seat| seat.policy.terms.asks_average)
+    }
+
     /// The usage in a provider's raw answer, a JSON object or a list of a stream's chunks; `None`
     /// where no policy knows that provider and flavor. `subject` is whose call it was, if that is
     /// known.
@@ -201,8 +207,9 @@ impl PolicySet {
         Some(&tiers.find(has).or_else(first)?.card.manifest.name)
     }
 
-    /// The policy in whose configuration a price belongs: the first of those that would be asked.
-    pub fn pricer(&self, provider: &ProviderId) -> Option<&str> {
+    /// The policy in whose configuration a price belongs, the first of those that would be asked;
+    /// and the name of the list that it belongs in.
+    pub fn pricer(&self, provider: &ProviderId) -> Option<(&str, &'static str)> {
         let pricing = || self.pricing.iter().map(|seat| &seat.policy);
         let asked = |claim| {
             pricing().find(|policy| {
@@ -212,7 +219,8 @@ impl PolicySet {
         };
         let any = || pricing().find(|policy| !policy.terms.listings.is_empty());
         let policy = asked(Claim::Exact).or_else(|| asked(Claim::Any)).or_else(any)?;
-        Some(&policy.card.manifest.name)
+        let list = if policy.terms.takes_overrides { "overrides" } else { "prices" };
+        Some((&policy.card.manifest.name, list))
     }
 
     /// Everything the tier policies need to judge one call, at hand before any lock is taken.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use divan::Bencher;
 use futures_util::FutureExt;
 use tollgate_domain::{Call, Metadata, Snapshot, Timestamp, Usage};
-use tollgate_engine::{Options, Payer, Policies, PolicySet};
+use tollgate_engine::{Average, Options, Payer, Policies, PolicySet};
 use tollgate_ledger::store::sled::SledStore;
 use tollgate_ledger::{Ask, Ledger};
 
@@ -40,7 +40,8 @@ fn check(bencher: Bencher) {
 #[divan::bench]
 fn estimate(bencher: Bencher) {
     let (set, call) = (set(), call());
-    bencher.bench_local(|| set.estimate(&call, AT, &Payer::default()).unwrap());
+    bencher
+        .bench_local(|| set.estimate(&call, AT, &Payer::default(), &Average::default()).unwrap());
 }
 
 #[divan::bench]
@@ -71,7 +72,7 @@ impl Disk {
 
     /// Where the call stands, which all policies were asked about.
     fn check(&self, set: &PolicySet, call: &Call) -> Snapshot {
-        let estimate = set.estimate(call, AT, &Payer::default()).unwrap();
+        let estimate = set.estimate(call, AT, &Payer::default(), &Average::default()).unwrap();
         let call = Call { usage: estimate.usage, ..call.clone() };
         let mut judge = set.judge(&call);
         let (plans, revision) = (set.plans(), set.revision());

@@ -53,6 +53,7 @@ pub mod pricing {
             world pricing {
                 export tollgate:policy/prices@0.1.0;
                 export tollgate:policy/price-terms@0.1.0;
+                export tollgate:policy/price-wishes@0.1.0;
             }
         ",
         with: {

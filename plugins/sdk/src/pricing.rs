@@ -10,6 +10,7 @@ pub use crate::bindings::pricing::exports::tollgate::policy::price_terms::{
 };
 
 use crate::bindings::pricing::exports::tollgate::policy::price_terms::Guest as TermsGuest;
+use crate::bindings::pricing::exports::tollgate::policy::price_wishes::Guest as WishesGuest;
 use crate::bindings::pricing::exports::tollgate::policy::prices::Guest;
 use crate::export::{self, Slot};
 use crate::{Call, Decimal, Inexact, Policy};
@@ -56,6 +57,14 @@ pub trait PricingPolicy: Policy {
     /// order. Nothing unless it says otherwise: all lines hold always and for all.
     fn terms(&self, page: u32) -> Vec<Terms> {
         let _ = page;
+        Vec::new()
+    }
+
+    /// What the policy wants of the host as it is configured: `average`, to be told in estimates
+    /// what such a call of the subject used on average lately (the facts `average.<quantity>`);
+    /// `overrides`, to find prices that are set at runtime in a list of that name in its
+    /// configuration. Nothing unless it says otherwise.
+    fn wishes(&self) -> Vec<&'static str> {
         Vec::new()
     }
 }
@@ -136,5 +145,11 @@ impl<S: Slot<Policy: PricingPolicy>> Guest for S {
 impl<S: Slot<Policy: PricingPolicy>> TermsGuest for S {
     fn of_page(page: u32) -> Vec<Terms> {
         export::policy::<S>().terms(page)
+    }
+}
+
+impl<S: Slot<Policy: PricingPolicy>> WishesGuest for S {
+    fn wishes() -> Vec<String> {
+        export::policy::<S>().wishes().into_iter().map(String::from).collect()
     }
 }

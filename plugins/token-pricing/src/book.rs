@@ -24,7 +24,9 @@ pub(crate) struct Book {
 }
 
 struct Asked {
+    /// The list of overrides first, where the provider has any.
     lists: Vec<usize>,
+    has_overrides: bool,
     /// What patterns said of a name before: they are asked in order, which takes longer the more
     /// there are.
     known: Mutex<HashMap<String, Option<Place>, Hashed>>,
@@ -47,22 +49,48 @@ struct List {
 }
 
 impl Book {
-    pub(crate) fn new(catalogues: &[Catalogue]) -> Self {
+    /// `overrides` go before all catalogues, for exactly their providers and models.
+    pub(crate) fn new(overrides: &Catalogue, catalogues: &[Catalogue]) -> Self {
+        let mut book = Self::of_catalogues(catalogues);
+        let mut layouts = Layouts::new(&overrides.quantities);
+        for (provider, prices) in by_provider(&overrides.prices) {
+            let mut list = List::new(overrides, provider, &prices, &mut layouts);
+            // A name's family is asked when nobody else has a price for it.
+            list.snapshots = false;
+            for (name, position) in &list.exact {
+                if let Some(model) = list.models.get_mut(*position) {
+                    model.put_over(book.find(provider, Some(name)));
+                }
+            }
+            book.put_first(provider, list);
+        }
+        book
+    }
+
+    fn put_first(&mut self, provider: &str, list: List) {
+        let of_any = &self.of_any.lists;
+        let asked = self.providers.entry(provider.to_owned());
+        let asked = asked.or_insert_with(|| Asked::new(of_any.clone()));
+        asked.lists.insert(0, self.lists.len());
+        asked.has_overrides = true;
+        self.lists.push(list);
+    }
+
+    fn of_catalogues(catalogues: &[Catalogue]) -> Self {
         let mut lists = Vec::new();
         let mut own: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for catalogue in catalogues {
+        // The position of the catalogue that each list is of.
+        let mut positions = Vec::new();
+        for (position, catalogue) in catalogues.iter().enumerate() {
             let mut layouts = Layouts::new(&catalogue.quantities);
-            let mut prices: BTreeMap<&str, Vec<&Price>> = BTreeMap::new();
-            for price in &catalogue.prices {
-                prices.entry(&price.provider).or_default().push(price);
-            }
-            for (provider, prices) in prices {
+            for (provider, prices) in by_provider(&catalogue.prices) {
                 own.entry(provider).or_default().push(lists.len());
+                positions.push(position);
                 lists.push(List::new(catalogue, provider, &prices, &mut layouts));
             }
         }
         let of_any = own.remove("*").unwrap_or_default();
-        let providers = asked(catalogues, &own).into_iter();
+        let providers = asked(catalogues, &own, &positions).into_iter();
         Self {
             lists,
             providers: providers
@@ -77,9 +105,9 @@ impl Book {
 
     /// The model of a call.
     ///
-    /// The lists are asked one after the other: those of the provider, then those of which it is
-    /// an alias, then those whose models it sells. In a list a name wins before a condition, and
-    /// that before a family or a longer prefix.
+    /// The lists are asked one after the other: overrides, then in the order of the catalogues
+    /// those of the provider and of which it is an alias, then those whose models it sells. In a
+    /// list a name wins before a condition, and that before a family or a longer prefix.
     pub(crate) fn find(&self, provider: &str, model: Option<&str>) -> Option<&Model> {
         let asked = self.providers.get(provider).unwrap_or(&self.of_any);
         let name = lower_case(model.unwrap_or_default());
@@ -102,6 +130,10 @@ impl Book {
         }
         let in_list = |list: &usize| Some((*list, self.lists[*list].find(name)?));
         let found = asked.lists.iter().find_map(in_list);
+        let found = found.or_else(|| {
+            let first = asked.lists.first().filter(|_| asked.has_overrides)?;
+            Some((*first, self.lists[*first].find_family(name)?.1))
+        });
         if let Ok(mut known) = asked.known.lock() {
             if known.len() >= KNOWN_MAX {
                 known.clear();
@@ -121,13 +153,25 @@ impl Book {
     }
 }
 
-/// The lists of each provider by its name, in the order in which they are asked.
+fn by_provider(prices: &[Price]) -> BTreeMap<&str, Vec<&Price>> {
+    let mut by_provider: BTreeMap<&str, Vec<&Price>> = BTreeMap::new();
+    for price in prices {
+        by_provider.entry(&price.provider).or_default().push(price);
+    }
+    by_provider
+}
+
+/// The lists of each provider by its name, in the order in which they are asked: catalogue by
+/// catalogue those of the provider and of whose name it has, then those whose models it sells.
+/// `positions` are those of the lists' catalogues.
 fn asked<'c>(
     catalogues: &'c [Catalogue],
     own: &BTreeMap<&'c str, Vec<usize>>,
+    positions: &[usize],
 ) -> BTreeMap<&'c str, Vec<usize>> {
+    type All<'c> = BTreeMap<&'c str, Vec<usize>>;
     let mut asked = own.clone();
-    let mut add = |id: &'c str, from: &str| {
+    let add = |asked: &mut All<'c>, id: &'c str, from: &str| {
         let lists = asked.entry(id).or_default();
         for list in own.get(from).into_iter().flatten() {
             if !lists.contains(list) {
@@ -138,14 +182,17 @@ fn asked<'c>(
     let providers = || catalogues.iter().flat_map(|catalogue| &catalogue.providers);
     for provider in providers() {
         for alias in &provider.aliases {
-            add(alias, &provider.id);
+            add(&mut asked, alias, &provider.id);
         }
+    }
+    for lists in asked.values_mut() {
+        lists.sort_by_key(|list| positions.get(*list));
     }
     for provider in providers() {
         for owner in &provider.resells {
-            add(&provider.id, owner);
+            add(&mut asked, &provider.id, owner);
             for alias in &provider.aliases {
-                add(alias, owner);
+                add(&mut asked, alias, owner);
             }
         }
     }
@@ -155,7 +202,7 @@ fn asked<'c>(
 
 impl Asked {
     fn new(lists: Vec<usize>) -> Self {
-        Self { lists, known: Mutex::default() }
+        Self { lists, has_overrides: false, known: Mutex::default() }
     }
 }
 
@@ -225,17 +272,22 @@ impl List {
         if let Some((_, model)) = self.conditions.iter().find(|(it, _)| it.is_met_by(name)) {
             return Some(*model);
         }
-        let family = family(name)
-            .filter(|family| self.snapshots && !family.is_empty())
-            .and_then(|family| self.exact.get_key_value(family));
+        let family = self.find_family(name).filter(|_| self.snapshots);
         let prefix = self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()));
         match (family, prefix) {
             (Some((family, _)), Some((prefix, model))) if prefix.len() > family.len() => {
                 Some(*model)
             }
-            (Some((_, model)), _) | (None, Some((_, model))) => Some(*model),
+            (Some((_, model)), _) => Some(model),
+            (None, Some((_, model))) => Some(*model),
             (None, None) => None,
         }
+    }
+
+    /// The family of a dated snapshot, and its model.
+    fn find_family(&self, name: &str) -> Option<(&str, usize)> {
+        let family = family(name).filter(|family| !family.is_empty())?;
+        self.exact.get_key_value(family).map(|(family, model)| (family.as_str(), *model))
     }
 }
 

@@ -18,6 +18,13 @@ pub(crate) fn check(catalogues: &[(Pointer, &Catalogue)]) -> Result<(), Vec<Prob
     problems.into_result()
 }
 
+/// Finds what is wrong with prices that go before all others.
+pub(crate) fn check_overrides(prices: &[Price], at: &Pointer) -> Result<(), Vec<Problem>> {
+    let mut problems = Problems::default();
+    check_prices(prices, at, &mut problems);
+    problems.into_result()
+}
+
 fn check_providers(providers: &[Provider], at: &Pointer, problems: &mut Problems) {
     let mut ids = BTreeSet::new();
     for (provider, at) in providers.iter().zip(at.items()) {
@@ -38,8 +45,7 @@ fn check_prices(prices: &[Price], list: &Pointer, problems: &mut Problems) {
     let mut entries = BTreeSet::new();
     for (position, price) in prices.iter().enumerate() {
         let at = || list.to(position);
-        let entry = (&price.provider, price.model.to_lowercase(), price.conditions());
-        if !entries.insert(entry) {
+        if !entries.insert(price.key()) {
             let message = "another entry prices this model from the same date under the same \
                            conditions";
             problems.note(&at(), format!("{}: {message}", price.name()));

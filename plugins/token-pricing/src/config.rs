@@ -24,6 +24,10 @@ pub(crate) struct Config {
     extractors: Vec<Extractor>,
     #[serde(default)]
     quantities: BTreeMap<String, Dimensions>,
+    /// Prices that go before those of all catalogues, for exactly their providers and models: the
+    /// host puts those here that are set at runtime.
+    #[serde(default)]
+    overrides: Vec<Price>,
     /// What the manifest includes, in the order of the files' names.
     #[serde(default)]
     pub(crate) included: Vec<Catalogue>,
@@ -211,6 +215,8 @@ pub(crate) enum Guess {
     MaxOutputTokens,
     /// What is left of the model's context window, as its price entry says.
     ContextWindow,
+    /// What such a call of the subject used on average lately.
+    Average,
     Tokens(u32),
 }
 
@@ -222,8 +228,9 @@ impl<'de> Deserialize<'de> for Guess {
             Some("max_tokens") => Ok(Self::MaxTokens),
             Some("max_output_tokens") => Ok(Self::MaxOutputTokens),
             Some("context_window") => Ok(Self::ContextWindow),
+            Some("average") => Ok(Self::Average),
             _ => number().map(Self::Tokens).ok_or_else(|| {
-                let known = "max_tokens, max_output_tokens, context_window";
+                let known = "max_tokens, max_output_tokens, context_window, average";
                 de::Error::custom(format!("{value} is none of {known}, nor a number of tokens"))
             }),
         }
@@ -238,6 +245,11 @@ impl Default for Estimates {
 }
 
 impl Config {
+    /// Takes the prices out that go before all others.
+    pub(crate) fn take_overrides(&mut self) -> Catalogue {
+        Catalogue { prices: std::mem::take(&mut self.overrides), ..Catalogue::default() }
+    }
+
     /// Takes the manifest's own catalogue out: the last of all, so that what is included goes
     /// before what is shipped.
     pub(crate) fn take_own(&mut self) -> Catalogue {
@@ -283,6 +295,11 @@ pub(crate) fn rates(tables: Tables<'_>) -> impl Iterator<Item = (&str, Decimal)>
 }
 
 impl Price {
+    /// What tells this entry from all others.
+    pub(crate) fn key(&self) -> impl Ord + use<> {
+        (self.provider.clone(), self.model.to_lowercase(), self.conditions())
+    }
+
     /// What tells this entry from the others of its model.
     pub(crate) fn conditions(&self) -> impl Ord + use<> {
         let texts = |it: &Option<OneOrMore>| it.as_ref().map(OneOrMore::set);

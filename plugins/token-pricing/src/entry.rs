@@ -19,7 +19,10 @@ pub(crate) struct Model {
     pub(crate) max_output_tokens: Option<u32>,
 }
 
+#[derive(Clone)]
 struct Entry {
+    /// Whether it goes before those of all catalogues.
+    overrides: bool,
     since: u64,
     hours: Option<Hours>,
     /// Which facts must have one of which values.
@@ -34,15 +37,24 @@ impl Model {
             model => model.to_owned(),
         });
         let mut entries: Vec<_> = prices.iter().map(|price| Entry::new(price, layouts)).collect();
-        entries.sort_by_key(|entry| {
-            (Reverse(entry.facts.len()), Reverse(entry.since), entry.hours.is_none())
-        });
+        sort(&mut entries);
         Self {
             name: name.unwrap_or_default(),
             entries,
             context_window: prices.iter().find_map(|price| price.context_window),
             max_output_tokens: prices.iter().find_map(|price| price.max_output_tokens),
         }
+    }
+
+    /// Puts this model's prices before those that catalogues have for it: where none of these
+    /// holds, those do.
+    pub(crate) fn put_over(&mut self, under: Option<&Self>) {
+        self.entries.iter_mut().for_each(|entry| entry.overrides = true);
+        let Some(under) = under else { return };
+        self.entries.extend(under.entries.iter().cloned());
+        sort(&mut self.entries);
+        self.context_window = self.context_window.or(under.context_window);
+        self.max_output_tokens = self.max_output_tokens.or(under.max_output_tokens);
     }
 
     /// The rates for a call. A model that is older than its first price had that price.
@@ -65,6 +77,14 @@ impl Model {
     }
 }
 
+/// Puts entries into the order in which they are asked.
+fn sort(entries: &mut [Entry]) {
+    entries.sort_by_key(|entry| {
+        let since = (Reverse(entry.since), entry.hours.is_none());
+        (Reverse(entry.facts.len()), !entry.overrides, since)
+    });
+}
+
 impl Entry {
     fn new<'c>(price: &'c Price, layouts: &mut Layouts<'c>) -> Self {
         let fact = |name: &str, values: &config::OneOrMore| (name.into(), values.list().to_vec());
@@ -73,6 +93,7 @@ impl Entry {
         let metadata =
             price.metadata.iter().map(|(key, values)| fact(&format!("metadata.{key}"), values));
         Self {
+            overrides: false,
             since: price.effective_date.map_or(0, |date| date.starts_at()),
             hours: price.hours,
             facts: tier.chain(region).chain(metadata).collect(),

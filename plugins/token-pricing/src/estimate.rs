@@ -24,7 +24,8 @@ impl Estimates {
             if call.amount(quantity).is_some() {
                 continue;
             }
-            let tokens = guesses.iter().find_map(|guess| guess.tokens(call, model, max_tokens));
+            let tokens = |guess: &Guess| guess.tokens(quantity, call, model, max_tokens);
+            let tokens = guesses.iter().find_map(tokens);
             if let Some(tokens) = tokens {
                 let mut amount = tokens.into();
                 if !parts::are_usual(&call.usage) {
@@ -38,9 +39,28 @@ impl Estimates {
     }
 }
 
+impl Estimates {
+    /// Whether what a call used on average lately is among what it is guessed from.
+    pub(crate) fn ask_average(&self) -> bool {
+        self.input_tokens.iter().chain(&self.output_tokens).any(|guess| *guess == Guess::Average)
+    }
+}
+
 impl Guess {
-    fn tokens(self, call: &Call, model: Option<&Model>, max_tokens: Option<u32>) -> Option<u32> {
+    fn tokens(
+        self,
+        quantity: &str,
+        call: &Call,
+        model: Option<&Model>,
+        max_tokens: Option<u32>,
+    ) -> Option<u32> {
         match self {
+            Self::Average => {
+                let average: u32 = call.fact(&format!("average.{quantity}"))?.parse().ok()?;
+                // No more comes out than the caller allows.
+                let bound = max_tokens.filter(|_| quantity == "output_tokens");
+                Some(bound.map_or(average, |bound| bound.min(average)))
+            }
             Self::Tokens(tokens) => Some(tokens),
             Self::MaxTokens => max_tokens,
             Self::MaxOutputTokens => model?.max_output_tokens,

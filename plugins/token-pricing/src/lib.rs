@@ -59,12 +59,13 @@ impl Policy for TokenPricing {
     }
 
     fn new(mut config: Config) -> Result<Self, Vec<Problem>> {
-        let own = config.take_own();
+        let (overrides, own) = (config.take_overrides(), config.take_own());
         let root = Pointer::root();
         let included = root.to("included");
         let mut places: Vec<_> = included.items().zip(&config.included).collect();
         places.push((root.clone(), &own));
         check::check(&places)?;
+        check::check_overrides(&overrides.prices, &root.to("overrides"))?;
         if let Some(fallback) = &config.fallback {
             let mut problems = Problems::default();
             let (name, at) = (|| "fallback".to_owned(), || root.to("fallback"));
@@ -78,7 +79,7 @@ impl Policy for TokenPricing {
         let fallback = fallback.map(|it| Rates::new(it.tables(), &[], &mut layouts));
         let mut catalogues = std::mem::take(&mut config.included);
         catalogues.push(own);
-        let prices = catalogues.iter().flat_map(|catalogue| &catalogue.prices);
+        let prices = listed(&overrides, &catalogues);
         let extractors = catalogues.iter().flat_map(|catalogue| &catalogue.extractors);
         // The first that speaks of a quantity is believed.
         let named = catalogues.iter().rev().flat_map(|catalogue| &catalogue.quantities);
@@ -88,9 +89,9 @@ impl Policy for TokenPricing {
             about.aliases.clone().into_iter().map(move |alias| (alias, id.clone()))
         };
         Ok(Self {
-            book: Book::new(&catalogues),
-            listings: prices.clone().map(entry::listing).collect(),
-            terms: terms(&prices.collect::<Vec<_>>()),
+            book: Book::new(&overrides, &catalogues),
+            listings: prices.iter().map(|price| entry::listing(price)).collect(),
+            terms: terms(&prices),
             extractors: extractors.map(Extractor::new).collect(),
             aliases: providers.flat_map(alias).collect(),
             named: named.map(|(name, told)| (name.clone(), told.clone())).collect(),
@@ -98,6 +99,19 @@ impl Policy for TokenPricing {
             fallback,
         })
     }
+}
+
+/// All prices in the order in which they are asked, without those of catalogues that others take
+/// the place of.
+fn listed<'c>(
+    overrides: &'c config::Catalogue,
+    catalogues: &'c [config::Catalogue],
+) -> Vec<&'c config::Price> {
+    let taken: BTreeSet<_> = overrides.prices.iter().map(config::Price::key).collect();
+    let of_catalogues = catalogues.iter().flat_map(|catalogue| &catalogue.prices);
+    // What none is taken of need not be compared.
+    let is_left = |price: &&config::Price| taken.is_empty() || !taken.contains(&price.key());
+    overrides.prices.iter().chain(of_catalogues.filter(is_left)).collect()
 }
 
 /// What there is to say of prices besides their rates, page by page of the price list.
@@ -169,6 +183,11 @@ impl PricingPolicy for TokenPricing {
 
     fn catalog(&self, page: u32) -> Vec<Listing> {
         self.listings.iter().skip(page as usize * PAGE).take(PAGE).cloned().collect()
+    }
+
+    fn wishes(&self) -> Vec<&'static str> {
+        let average = self.estimates.ask_average().then_some("average");
+        average.into_iter().chain(["overrides"]).collect()
     }
 
     fn terms(&self, page: u32) -> Vec<Terms> {

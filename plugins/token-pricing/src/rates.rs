@@ -11,6 +11,7 @@ use crate::parts::{self, TOTALS, no_room};
 use crate::quantity::{self, Dimensions, UNITS_OF_A_CALL};
 
 /// The rates that hold together, ready for pricing.
+#[derive(Clone)]
 pub(crate) struct Rates {
     layout: Arc<Layout>,
     /// The price of one of each quantity of the layout.

@@ -18,6 +18,8 @@ pub(crate) enum Need {
     EstimatedCost,
     Plan,
     PeriodCost,
+    Average,
+    Overrides,
 }
 
 /// A set of [`Need`]s.
@@ -40,6 +42,9 @@ impl Need {
         (Self::Plan, "plan"),
         (Self::PeriodCost, "period-cost"),
     ];
+
+    /// What a pricing policy may wish for besides, once it is configured.
+    const WISHES: [(Self, &str); 2] = [(Self::Average, "average"), (Self::Overrides, "overrides")];
 
     /// Whether policies of this kind can be told.
     fn is_known_to(self, kind: Kind) -> bool {
@@ -69,6 +74,16 @@ impl Needs {
         names.iter().try_fold(Self::default(), |needs, name| {
             let known = Need::ALL.iter().find(|(need, n)| n == name && need.is_known_to(kind));
             let (need, _) = known.ok_or(name)?;
+            Ok(Self(needs.0 | need.bit()))
+        })
+    }
+
+    /// Adds what a policy wishes once it is configured; the error is the first word that this host
+    /// does not know.
+    pub fn and_wishes(self, words: &[String]) -> Result<Self, String> {
+        words.iter().try_fold(self, |needs, word| {
+            let known = Need::WISHES.iter().find(|(_, name)| name == word);
+            let (need, _) = known.ok_or(word)?;
             Ok(Self(needs.0 | need.bit()))
         })
     }
@@ -105,5 +120,9 @@ mod tests {
         assert_eq!(parse(Kind::Pricing, "local-hour"), Err("local-hour".into()));
         assert_eq!(parse(Kind::Tier, "weather"), Err("weather".into()));
         assert_eq!(parse(Kind::Alert, "subject"), Err("usage".into()));
+        let wishing = |word: &str| Needs::default().and_wishes(&[word.into()]);
+        assert!(wishing("average").unwrap().has(Need::Average));
+        assert_eq!(wishing("usage"), Err("usage".into()));
+        assert_eq!(parse(Kind::Pricing, "average"), Err("average".into()));
     }
 }

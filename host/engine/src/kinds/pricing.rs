@@ -8,14 +8,17 @@ pub(super) use answer::side;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tollgate_domain::{Call, Estimate, Extraction, Listing, ProviderId, Quote, Timestamp};
+use tollgate_domain::{
+    Call, Estimate, Extraction, Listing, ProviderId, QuantityName, Quote, Timestamp,
+};
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
-use super::call::with_call;
+use super::call::{Fact, with_call};
+use super::needs::Need;
 use super::{Kind, PolicyKind};
 use crate::bad_output::{BadOutput, each, word};
-use crate::bindings::{price_terms, prices};
+use crate::bindings::{price_terms, price_wishes, prices};
 use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
@@ -28,20 +31,30 @@ pub(crate) struct Pricing;
 pub(crate) struct Indices {
     prices: prices::GuestIndices,
     terms: Option<price_terms::GuestIndices>,
+    wishes: Option<price_wishes::GuestIndices>,
 }
 
 /// The functions of one instance.
 pub(crate) struct Functions {
     prices: prices::Guest,
     terms: Option<price_terms::Guest>,
+    wishes: Option<price_wishes::Guest>,
 }
 
-/// Whether the plugin exports the interface that a pricing policy may have besides.
-fn says_terms(pre: &InstancePre<GuestState>) -> bool {
+/// What a call of a subject used on average lately, for policies that wish to know; empty where
+/// that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Average(pub Vec<(QuantityName, u64)>);
+
+/// Whether the plugin exports an interface that a pricing policy may have besides.
+fn exports(pre: &InstancePre<GuestState>, interface: &str) -> bool {
     let component = pre.component();
     let component_type = component.component_type();
     let mut exports = component_type.exports(component.engine());
-    exports.any(|(name, _)| name.starts_with("tollgate:policy/price-terms@"))
+    exports.any(|(name, _)| {
+        let version = name.strip_prefix("tollgate:policy/");
+        version.and_then(|name| name.strip_prefix(interface)).is_some_and(|it| it.starts_with('@'))
+    })
 }
 
 /// What a pricing policy covers.
@@ -51,6 +64,10 @@ pub(crate) struct PriceList {
     claims_any: bool,
     claims: Vec<ProviderId>,
     pub listings: Vec<Listing>,
+    /// Whether its estimates depend on what the subject used lately.
+    pub asks_average: bool,
+    /// Whether prices that are set at runtime go into a list of their own.
+    pub takes_overrides: bool,
 }
 
 /// A policy's word that what the caller stated is wrong.
@@ -79,7 +96,12 @@ impl PolicyKind for Pricing {
     fn indices(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self::Indices> {
         Ok(Indices {
             prices: prices::GuestIndices::new(pre)?,
-            terms: says_terms(pre).then(|| price_terms::GuestIndices::new(pre)).transpose()?,
+            terms: exports(pre, "price-terms")
+                .then(|| price_terms::GuestIndices::new(pre))
+                .transpose()?,
+            wishes: exports(pre, "price-wishes")
+                .then(|| price_wishes::GuestIndices::new(pre))
+                .transpose()?,
         })
     }
 
@@ -88,10 +110,11 @@ impl PolicyKind for Pricing {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
-        let terms = indices.terms.as_ref();
+        let (terms, wishes) = (indices.terms.as_ref(), indices.wishes.as_ref());
         Ok(Functions {
             prices: indices.prices.load(&mut *store, instance)?,
-            terms: terms.map(|terms| terms.load(store, instance)).transpose()?,
+            terms: terms.map(|terms| terms.load(&mut *store, instance)).transpose()?,
+            wishes: wishes.map(|wishes| wishes.load(store, instance)).transpose()?,
         })
     }
 
@@ -99,11 +122,22 @@ impl PolicyKind for Pricing {
         AnyPolicy::Pricing(policy)
     }
 
+    fn wishes(guest: &Functions, store: &mut Store<GuestState>) -> wasmtime::Result<Vec<String>> {
+        guest.wishes.as_ref().map_or_else(|| Ok(Vec::new()), |it| it.call_wishes(store))
+    }
+
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {
         let claims = instance.set_up(|guest, store| guest.prices.call_claims(store))?;
         let (any, named): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim == "*");
         let claims = each("claims", named, |claim| word("claim", &claim))?;
-        Ok(PriceList { claims_any: !any.is_empty(), claims, listings: listings(instance)? })
+        let needs = instance.needs();
+        Ok(PriceList {
+            claims_any: !any.is_empty(),
+            claims,
+            listings: listings(instance)?,
+            asks_average: needs.has(Need::Average),
+            takes_overrides: needs.has(Need::Overrides),
+        })
     }
 
     fn probe(instance: &mut Instance<Self>, list: &Self::Terms) -> Result<Self::Answers, Fault> {
@@ -147,12 +181,21 @@ pub(crate) fn estimate(
     instance: &mut Instance<Pricing>,
     call: &Call,
     at: Timestamp,
+    average: &Average,
 ) -> Result<Answer<Estimate>, Fault> {
     let (needs, max_tokens) = (instance.needs().and_usage(), call.max_tokens);
-    let answer = with_call(call, at, needs, Vec::new(), |call, bytes| {
+    let facts: Vec<Fact<'_>> = match needs.has(Need::Average) {
+        true => average.0.iter().map(fact_of_average).collect(),
+        false => Vec::new(),
+    };
+    let answer = with_call(call, at, needs, facts, |call, bytes| {
         instance.call(bytes, |guest, store| guest.prices.call_estimate(store, call, max_tokens))
     })?;
     read(answer, |estimation| answer::estimate(&call.usage, estimation))
+}
+
+fn fact_of_average((quantity, amount): &(QuantityName, u64)) -> Fact<'static> {
+    (format!("average.{quantity}").into(), amount.to_string().into())
 }
 
 /// The usage in a provider's raw answer.

@@ -93,8 +93,8 @@ impl Trial {
             (AnyPolicy::Pricing(policy), Question::Price { call, at }) => {
                 Some(measure(policy, Price { call, at: *at }))
             }
-            (AnyPolicy::Pricing(policy), Question::Estimate { call, at }) => {
-                Some(measure(policy, Expect { call, at: *at }))
+            (AnyPolicy::Pricing(policy), Question::Estimate { call, at, average }) => {
+                Some(measure(policy, Expect { call, at: *at, average }))
             }
             (AnyPolicy::Adjustment(policy), Question::Adjust { call, at, payer, quote }) => {
                 Some(measure(policy, Adjust { call, at: *at, payer, quote }))

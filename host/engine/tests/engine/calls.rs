@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use tollgate_domain::{Amount, ExpectedCost, Reading, Usd, Window};
-use tollgate_engine::{Payer, Policies, Rejected};
+use tollgate_engine::{Average, Payer, Policies, Rejected};
 
 use crate::support::{Folder, NOW, active, call, info, snapshot};
 
@@ -31,7 +31,7 @@ fn what_nobody_prices_has_no_cost_and_keeps_its_usage() {
     let set = active(&SHIPPED);
     let call = call("nobody", "nothing", &[("input_tokens", 5)]);
     assert_eq!(set.price(&call, NOW, &Payer::default()), Ok(None));
-    let estimate = set.estimate(&call, NOW, &Payer::default()).unwrap();
+    let estimate = set.estimate(&call, NOW, &Payer::default(), &Average::default()).unwrap();
     assert_eq!((estimate.usage, estimate.cost), (call.usage, ExpectedCost::Unpriced));
 }
 

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod ask;
+mod average;
 mod billing;
 mod correct;
 mod log;

@@ -76,7 +76,8 @@ impl Service {
         let set = self.policy_set_for(&call.subject)?;
         let now = self.now();
         let payer = self.payer(&set, &call.subject).await?;
-        let estimate = set.estimate(&call, now, &payer)?;
+        let average = self.average(&set, &call).await?;
+        let estimate = set.estimate(&call, now, &payer, &average)?;
         let stated = std::mem::replace(&mut call.usage, estimate.usage);
         let asked = (stated != call.usage).then_some(stated);
         Ok(Question { set, call, asked, cost: estimate.cost, now })

@@ -69,7 +69,8 @@ impl Service {
     pub async fn put_price(&self, price: NewPrice) -> Result<(), Error> {
         let NewPrice { provider, model, rates, description, effective_date, terms } = price;
         let set = self.policy_set()?;
-        let policy = set.pricer(&provider).ok_or(Error::NoPricer)?.to_owned();
+        let (policy, list) = set.pricer(&provider).ok_or(Error::NoPricer)?;
+        let policy = policy.to_owned();
         let key = json!({
             "provider": provider, "model": model.as_ref().map_or("", |model| model.as_str()),
             "effective_date": effective_date,
@@ -96,7 +97,7 @@ impl Service {
         }
         entry.insert("description".into(), description.into());
         let entry = Some(Value::Object(entry));
-        let document = Document { policy, list: "prices".into(), key, entry };
+        let document = Document { policy, list: list.into(), key, entry };
         self.with_policies(move |policies| Ok(policies.lay(document)?)).await
     }
 }

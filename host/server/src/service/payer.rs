@@ -1,7 +1,7 @@
-//! Who pays for a call, as far as its price depends on it.
+//! Who pays for a call, and what they used lately, as far as its price depends on it.
 
-use tollgate_domain::{SubjectPath, Usd};
-use tollgate_engine::{Payer, PolicySet};
+use tollgate_domain::{Call, SubjectPath, Usd};
+use tollgate_engine::{Average, Payer, PolicySet};
 use tollgate_ledger::{Overflow, Period};
 
 use super::{Error, Service};
@@ -26,5 +26,17 @@ impl Service {
             .try_fold(Usd::ZERO, |sum, cell| sum.checked_add(cell.totals.cost).ok_or(Overflow));
         let cost = cost.map_err(tollgate_ledger::LedgerError::from)?;
         Ok(Payer { plan: subscription.map(|it| it.plan), period_cost: Some(cost) })
+    }
+
+    /// What such a call of the subject used on average lately. Nothing is looked up where no
+    /// policy wishes to know.
+    pub(super) async fn average(&self, set: &PolicySet, call: &Call) -> Result<Average, Error> {
+        if !set.asks_average() {
+            return Ok(Average::default());
+        }
+        let (provider, model) = (&call.provider, call.model.as_ref());
+        let plans = set.plans();
+        let average = self.ledger.average(&call.subject, provider, model, plans, self.now()).await;
+        Ok(Average(average?))
     }
 }

@@ -7,7 +7,7 @@ use tollgate_domain::{
     Timestamp, Usage,
 };
 
-use super::{Answer, PriceList, Pricing, estimate, extract, price};
+use super::{Answer, Average, PriceList, Pricing, estimate, extract, price};
 use crate::fault::Fault;
 use crate::instance::Instance;
 
@@ -37,7 +37,11 @@ pub(super) fn run(instance: &mut Instance<Pricing>, list: &PriceList) -> Result<
     let mut answers = Answers { quotes: vec![], estimates: vec![], extractions: vec![] };
     for call in calls(list) {
         answers.quotes.push(price(instance, &call, AT)?);
-        answers.estimates.push(estimate(instance, &call, AT)?);
+        answers.estimates.push(estimate(instance, &call, AT, &Average::default())?);
+    }
+    for call in calls(list).into_iter().filter(|_| list.asks_average).take(AVERAGES_MAX) {
+        let call = Call { usage: Usage::new([]).unwrap_or(call.usage), ..call };
+        answers.estimates.push(estimate(instance, &call, AT, &average())?);
     }
     for provider in providers(list) {
         for response in RESPONSES {
@@ -45,6 +49,15 @@ pub(super) fn run(instance: &mut Instance<Pricing>, list: &PriceList) -> Result<
         }
     }
     Ok(answers)
+}
+
+/// Calls whose estimate is tried from an average.
+const AVERAGES_MAX: usize = 8;
+
+fn average() -> Average {
+    let totals = [("input_tokens", 1_234), ("output_tokens", 567)];
+    let named = totals.into_iter().filter_map(|(name, amount)| Some((name.parse().ok()?, amount)));
+    Average(named.collect())
 }
 
 fn providers(list: &PriceList) -> BTreeSet<ProviderId> {

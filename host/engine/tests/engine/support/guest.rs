@@ -129,7 +129,8 @@ pub fn pricing_component() -> Vec<u8> {
         (func (export "tollgate:policy/prices@0.1.0#extract")
             (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
         (func (export "tollgate:policy/price-terms@0.1.0#of-page") (param i32) (result i32)
-            (i32.const 0))"#
+            (i32.const 0))
+        (func (export "tollgate:policy/price-wishes@0.1.0#wishes") (result i32) (i32.const 0))"#
     );
     component(&exports, "token-pricing.wasm", |text| text)
 }

@@ -45,6 +45,10 @@ pub struct Case {
     /// Nobody that prices depend on, unless stated.
     #[serde(default)]
     payer: StatedPayer,
+    /// What such calls of the subject used on average lately, for estimates; not known unless
+    /// stated.
+    #[serde(default)]
+    average: BTreeMap<QuantityName, u64>,
     quote: Option<StatedQuote>,
     /// What the answer must contain.
     pub expect: Option<Value>,

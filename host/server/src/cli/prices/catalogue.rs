@@ -154,6 +154,22 @@ impl Price {
     }
 }
 
+/// The names as people read them; a regular expression between slashes.
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = |list: &[Self], between: &str| {
+            let texts: Vec<_> = list.iter().map(Self::to_string).collect();
+            texts.join(between)
+        };
+        match self {
+            Self::Pattern(pattern) => f.write_str(pattern),
+            Self::Regex(regex) => write!(f, "/{regex}/"),
+            Self::Any(list) => f.write_str(&all(list, ", ")),
+            Self::All(list) => write!(f, "({})", all(list, " and ")),
+        }
+    }
+}
+
 /// A rate as people say it: `0.25 per million`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

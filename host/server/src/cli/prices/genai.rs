@@ -4,40 +4,70 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::catalogue::{Catalogue, Conditions, Extractor, Match, Price, Provider, Rate, Rates};
 use super::import::Unexpressed;
 use super::json::{Object, count, decimal, list, object, only, text};
+use super::source::{Source, items, members, value};
 use super::units::{Unit, Units, ours};
 
 const SOURCE: &str = "pydantic/genai-prices";
 
-pub fn read(json: &str, units: &Units, skipped: &mut Unexpressed) -> anyhow::Result<Catalogue> {
-    let file: Value = serde_json::from_str(json)?;
-    let providers = match &file {
-        Value::Object(members) => list(members, "providers"),
-        other => other.as_array().map(Vec::as_slice).context("is no list of providers")?,
+pub fn read(
+    source: &Source<'_>,
+    units: &Units,
+    skipped: &mut Unexpressed,
+) -> anyhow::Result<Catalogue> {
+    let file = source.whole()?;
+    let all = match members(file, "the file") {
+        Ok(members) => members.get("providers"),
+        Err(_) => Some(file),
     };
-    let mut import = Import { units, skipped, catalogue: Catalogue::default() };
+    let all = all.context("has no `providers`").and_then(|all| items(Some(all), "the file"));
+    let mut providers = Vec::new();
+    for raw in all.with_context(|| source.place(file))? {
+        let provider = provider_of(raw).with_context(|| source.place(raw))?;
+        providers.push((raw, provider));
+    }
+    let mut import = Import { source, units, skipped, catalogue: Catalogue::default() };
     import.catalogue.name = "genai-prices".into();
     import.catalogue.source = SOURCE.into();
-    let ids: BTreeSet<_> =
-        providers.iter().filter_map(|it| Some(text(it.as_object()?, "id"))).collect();
-    for provider in providers {
-        import.provider(object(provider, "a provider")?, &ids)?;
+    let ids: BTreeSet<_> = providers.iter().map(|(_, it)| text(it, "id")).collect();
+    for (raw, provider) in &providers {
+        import.provider(raw, provider, &ids)?;
     }
     import.name_quantities();
     Ok(import.catalogue)
 }
 
+/// What is said of a provider, its models aside.
+fn provider_of(raw: &RawValue) -> anyhow::Result<Object> {
+    let mut provider = Object::new();
+    for (name, part) in members(raw, "a provider")?.iter() {
+        if name != "models" {
+            provider.insert(name.to_owned(), value(part)?);
+        }
+    }
+    anyhow::ensure!(!text(&provider, "id").is_empty(), "a provider has no `id`");
+    Ok(provider)
+}
+
 struct Import<'a> {
+    source: &'a Source<'a>,
     units: &'a Units,
     skipped: &'a mut Unexpressed,
     catalogue: Catalogue,
 }
 
 impl Import<'_> {
-    fn provider(&mut self, provider: &Object, ids: &BTreeSet<&str>) -> anyhow::Result<()> {
+    fn provider(
+        &mut self,
+        raw: &RawValue,
+        provider: &Object,
+        ids: &BTreeSet<&str>,
+    ) -> anyhow::Result<()> {
+        let source = self.source;
         let id = text(provider, "id");
         let strings = |name| list(provider, name).iter().filter_map(Value::as_str);
         let mut aliases = Vec::new();
@@ -51,19 +81,28 @@ impl Import<'_> {
             // It lists the names that it means.
             snapshots: false,
         });
-        for extractor in list(provider, "extractors") {
-            self.extractor(id, object(extractor, "an extractor")?)?;
+        let parts = members(raw, "a provider")?;
+        let of = |name| {
+            let found = items(parts.get(name), &format!("`{name}`"));
+            found.with_context(|| format!("{}: {id}", source.place(raw)))
+        };
+        for raw in of("extractors")? {
+            let extractor = value(raw)?;
+            let read = object(&extractor, "an extractor").and_then(|it| self.extractor(id, it));
+            read.with_context(|| format!("{}: {id}'s answers", source.place(raw)))?;
         }
         let mut taken = Names::default();
-        for model in list(provider, "models") {
-            let model = object(model, "a model")?;
-            let name = format!("{id}/{}", text(model, "id"));
-            self.model(id, model, &mut taken).with_context(|| name)?;
+        for raw in of("models")? {
+            let model = value(raw)?;
+            let name = model.get("id").and_then(Value::as_str).unwrap_or_default();
+            let read = object(&model, "a model").and_then(|it| self.model(id, it, &mut taken));
+            read.with_context(|| format!("{}: {id}/{name}", source.place(raw)))?;
         }
         Ok(())
     }
 
     fn model(&mut self, provider: &str, model: &Object, taken: &mut Names) -> anyhow::Result<()> {
+        anyhow::ensure!(!text(model, "id").is_empty(), "a model has no `id`");
         let id = taken.unique(text(model, "id"));
         let place = format!("{provider}/{id}");
         let matches = matching(model.get("match").context("has no `match`")?)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use super::source::Source;
 use super::units::Units;
 use super::{genai, litellm, read, write};
 use crate::cli::new_file::NewFile;
@@ -51,15 +52,15 @@ impl Unexpressed {
 pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     let text = read_text(&args.file)?;
     let units = match &args.units {
-        Some(file) => Units::read(&read_text(file)?).with_context(|| file.display().to_string())?,
+        Some(file) => Units::read(&Source::new(file, &read_text(file)?))?,
         None => Units::default(),
     };
     let mut unexpressed = Unexpressed::default();
+    let source = Source::new(&args.file, &text);
     let (name, catalogue) = match args.format {
-        Format::GenaiPrices => ("genai-prices", genai::read(&text, &units, &mut unexpressed)),
-        Format::Litellm => ("litellm", litellm::read(&text, &mut unexpressed)),
+        Format::GenaiPrices => ("genai-prices", genai::read(&source, &units, &mut unexpressed)?),
+        Format::Litellm => ("litellm", litellm::read(&source, &mut unexpressed)?),
     };
-    let catalogue = catalogue.with_context(|| args.file.display().to_string())?;
     let toml = write::to_toml(&catalogue);
     // What cannot be read again is not left for a running service to refuse.
     let again = read::catalogue(name, &toml).context("what was imported makes no sense")?;

@@ -116,6 +116,9 @@ fn whole(price: &Price) -> String {
     if !price.description.is_empty() {
         add(price.description.clone());
     }
+    if let Some(names) = &price.matches {
+        add(format!("named {names}"));
+    }
     let conditions = price.conditions.to_string();
     if !conditions.is_empty() {
         add(conditions);

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::catalogue::{Catalogue, Conditions, Match, Price, Provider, Rate, Rates};
 use super::import::Unexpressed;
 use super::json::{Object, count, decimal, list, object, text};
+use super::source::{Source, members, value};
 
 /// What there is called a cost, and of what it is here.
 const COSTS: [(&str, &str); 33] = [
@@ -55,15 +57,20 @@ const REGION: &str = "regional_processing_uplift_multiplier_";
 /// Costs in another's word for what we call by one.
 const SAME: [(&str, &str); 1] = [("input_cost_per_token_cache_hit", "cache_read_input_token_cost")];
 
-pub fn read(json: &str, skipped: &mut Unexpressed) -> anyhow::Result<Catalogue> {
-    let file: Value = serde_json::from_str(json)?;
+/// What stands beside the models: how an entry is made, and when the last was.
+const NO_MODELS: [&str; 2] = ["sample_spec", "last_updated"];
+
+pub fn read(source: &Source<'_>, skipped: &mut Unexpressed) -> anyhow::Result<Catalogue> {
+    let file = source.whole()?;
     let mut prices = Vec::new();
     let mut known = BTreeSet::new();
-    for (name, entry) in object(&file, "the file")? {
-        let Value::Object(entry) = entry else { continue };
-        if name == "sample_spec" {
+    for (name, raw) in members(file, "the file").with_context(|| source.place(file))?.iter() {
+        if NO_MODELS.contains(&name) {
             continue;
         }
+        let entry = value(raw)?;
+        let entry = object(&entry, "the entry");
+        let entry = entry.with_context(|| format!("{}: {name}", source.place(raw)))?;
         let (provider, model) = named(name, text(entry, "litellm_provider"));
         if provider.is_empty() {
             skipped.note(name, "an entry without a provider");
@@ -73,7 +80,7 @@ pub fn read(json: &str, skipped: &mut Unexpressed) -> anyhow::Result<Catalogue> 
             skipped.note(name, "another name of a model of the same provider");
             continue;
         }
-        let other_name = (model != *name).then(|| name.clone());
+        let other_name = (model != *name).then(|| name.to_owned());
         prices.extend(of_model(name, provider, model, other_name, entry, skipped));
     }
     let providers: BTreeSet<_> =
@@ -139,6 +146,12 @@ fn of_model(
         max_output_tokens: entry.get("max_output_tokens").and_then(count),
         ..Price::default()
     };
+    if let Some(factors) = entry.get("provider_specific_entry").and_then(Value::as_object) {
+        let numbers = factors.iter().filter(|(_, factor)| factor.is_number());
+        for (what, factor) in numbers {
+            skipped.note(name, format!("a factor of {factor} for `{what}`"));
+        }
+    }
     let mut prices = vec![with(&price, &costs, Conditions::default())];
     for (tier, own) in &of_tiers {
         let conditions =
@@ -227,7 +240,7 @@ fn costs(
         }
         match key.as_str() {
             "tiered_pricing" => {
-                ranges(value, &mut standard);
+                ranges(name, value, &mut standard, skipped);
                 continue;
             }
             "search_context_cost_per_query" => {
@@ -242,13 +255,19 @@ fn costs(
             }
             continue;
         };
-        let Some(cost) = decimal(value) else { continue };
+        if value.is_null() {
+            continue;
+        }
+        let Some(cost) = decimal(value) else {
+            skipped.note(name, format!("`{key}` of {value}"));
+            return None;
+        };
         let Some((rate, is_exact)) = of_one(cost, quantity) else {
             skipped.note(name, format!("`{key}` of {value}"));
             return None;
         };
         if !is_exact {
-            skipped.note(name, format!("a price with more than 18 decimals, rounded: `{key}`"));
+            skipped.note(name, format!("{ROUNDED}: `{key}`"));
         }
         let costs = match tier {
             None => &mut standard,
@@ -305,22 +324,48 @@ fn of_one(cost: Decimal, quantity: &str) -> Option<(Rate, bool)> {
 }
 
 /// `[{"range": [0, 256000.0], "input_cost_per_token": …}, …]`
-fn ranges(value: &Value, costs: &mut Costs) {
+fn ranges(name: &str, value: &Value, costs: &mut Costs, skipped: &mut Unexpressed) {
     for range in value.as_array().into_iter().flatten().filter_map(Value::as_object) {
-        let from = list(range, "range").first().and_then(count).unwrap_or(0);
+        let from = list(range, "range").first().and_then(count);
+        let from = match (from, range.contains_key("range")) {
+            (Some(from), _) => from,
+            (None, true) => {
+                skipped.note(name, format!("the range {}", Value::from(range.clone())));
+                continue;
+            }
+            (None, false) => {
+                skipped.note(name, "prices by something else than input tokens: the dearest taken");
+                0
+            }
+        };
         let rates = match from {
             0 => &mut costs.base,
             above => costs.tiers.entry(above).or_default(),
         };
-        for (key, value) in range {
-            if let Some((quantity, None, None)) = meaning(key, "")
-                && let Some((rate, _)) = decimal(value).and_then(|cost| of_one(cost, quantity))
-            {
-                rates.insert(quantity.to_owned(), rate);
+        for (key, value) in range.iter().filter(|(key, _)| !key.ends_with("range")) {
+            let known =
+                meaning(key, "").filter(|(_, above, tier)| above.is_none() && tier.is_none());
+            let rate = known.and_then(|(quantity, ..)| {
+                let (rate, is_exact) = of_one(decimal(value)?, quantity)?;
+                Some((quantity, rate, is_exact))
+            });
+            let Some((quantity, rate, is_exact)) = rate else {
+                skipped.note(name, format!("`{key}` of {value} in a range"));
+                continue;
+            };
+            if !is_exact {
+                skipped.note(name, format!("{ROUNDED}: `{key}`"));
+            }
+            let taken = rates.entry(quantity.to_owned()).or_insert(rate);
+            if range.contains_key("range") || taken.of_one() < rate.of_one() {
+                *taken = rate;
             }
         }
     }
 }
+
+/// The money of the service has as many.
+const ROUNDED: &str = "a price with more than 18 decimals, rounded";
 
 /// A search costs by how much of what it finds goes into the model: here, as usual there.
 fn web_searches(name: &str, value: &Value, costs: &mut Costs, skipped: &mut Unexpressed) {
@@ -331,7 +376,8 @@ fn web_searches(name: &str, value: &Value, costs: &mut Costs, skipped: &mut Unex
         skipped.note(name, "searches that cost by the size of what they find: taken as medium");
     }
     let usual = cost("medium").or_else(|| all.first().copied());
-    if let Some(rate) = usual.and_then(|cost| Rate::new(cost, 1)) {
-        costs.base.insert("web_searches".into(), rate);
+    match usual.and_then(|cost| Rate::new(cost, 1)) {
+        Some(rate) => drop(costs.base.insert("web_searches".into(), rate)),
+        None => skipped.note(name, format!("searches at {value}")),
     }
 }

@@ -8,6 +8,7 @@ mod json;
 mod list;
 mod litellm;
 mod read;
+mod source;
 mod units;
 mod write;
 

@@ -1,11 +1,12 @@
 //! A catalogue from a file, or all that are in a folder of policies.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rust_decimal::Decimal;
-use toml_edit::{Item, TableLike, Value};
+use toml_edit::{Document, Item, TableLike, Value};
 
 use super::catalogue::{Catalogue, Conditions, Match, Per, Price, Rate, Rates};
 
@@ -50,19 +51,33 @@ fn of_file(path: &Path) -> anyhow::Result<Vec<Price>> {
 
 /// Reads the prices of a catalogue, or of a manifest that has one; each number by its digits.
 pub fn catalogue(file: &str, text: &str) -> anyhow::Result<Catalogue> {
-    let document = toml_edit::Document::parse(text).with_context(|| file.to_owned())?;
+    let line = |from: usize| text.get(..from).unwrap_or_default().matches('\n').count() + 1;
+    let document = Document::parse(text).map_err(|error| {
+        let place = error.span().map_or(1, |span| line(span.start));
+        anyhow::anyhow!("{file}:{place}: {}", error.message().trim())
+    })?;
     let top: &dyn TableLike = document.as_table();
     let config = top.get("config").and_then(Item::as_table_like);
     let mut catalogue = Catalogue::default();
-    for (position, entry) in tables(config.unwrap_or(top), "prices").into_iter().enumerate() {
-        let price = price(entry).with_context(|| format!("{file}: price {}", position + 1))?;
-        catalogue.prices.push(price);
+    for (from, entry) in tables(config.unwrap_or(top), "prices") {
+        let place = || format!("{file}:{}: {}", line(from), name(entry));
+        catalogue.prices.push(price(entry).with_context(place)?);
     }
     Ok(catalogue)
 }
 
+fn text(entry: &dyn TableLike, name: &str) -> String {
+    entry.get(name).and_then(Item::as_str).unwrap_or_default().to_owned()
+}
+
+/// The provider and the model of an entry that may make no sense otherwise.
+fn name(entry: &dyn TableLike) -> String {
+    let of = |name| text(entry, name);
+    Price { provider: of("provider"), model: of("model"), ..Price::default() }.name()
+}
+
 fn price(entry: &dyn TableLike) -> anyhow::Result<Price> {
-    let text = |name: &str| entry.get(name).and_then(Item::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| text(entry, name);
     let number = |name: &str| entry.get(name).and_then(Item::as_integer);
     let count = |name: &str| number(name).and_then(|count| u64::try_from(count).ok());
     let mut price = Price {
@@ -76,7 +91,7 @@ fn price(entry: &dyn TableLike) -> anyhow::Result<Price> {
         context_window: count("context_window"),
         max_output_tokens: count("max_output_tokens"),
     };
-    for tier in tables(entry, "tiers") {
+    for (_, tier) in tables(entry, "tiers") {
         let above =
             tier.get("above").and_then(Item::as_integer).context("a tier has no `above`")?;
         price.tiers.insert(u64::try_from(above)?, rates(tier)?);
@@ -152,12 +167,16 @@ fn matching(value: &Value) -> anyhow::Result<Match> {
     }
 }
 
-/// The tables of a list, however it is written.
-fn tables<'t>(table: &'t dyn TableLike, name: &str) -> Vec<&'t dyn TableLike> {
+/// The tables of a list, however it is written, each with where in the text it begins.
+fn tables<'t>(table: &'t dyn TableLike, name: &str) -> Vec<(usize, &'t dyn TableLike)> {
+    let from = |span: Option<Range<usize>>| span.map_or(0, |span| span.start);
     match table.get(name) {
-        Some(Item::ArrayOfTables(list)) => list.iter().map(|it| it as &dyn TableLike).collect(),
+        Some(Item::ArrayOfTables(list)) => {
+            list.iter().map(|it| (from(it.span()), it as &dyn TableLike)).collect()
+        }
         Some(Item::Value(Value::Array(list))) => {
-            list.iter().filter_map(|it| Some(it.as_inline_table()? as &dyn TableLike)).collect()
+            let inline = list.iter().filter_map(Value::as_inline_table);
+            inline.map(|it| (from(it.span()), it as &dyn TableLike)).collect()
         }
         _ => Vec::new(),
     }

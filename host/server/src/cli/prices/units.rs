@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::json::{count, object, text};
+use super::source::{Source, members, value};
 
 /// A quantity, and of how many of it a price is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,23 +23,31 @@ pub struct Units {
 }
 
 impl Units {
-    pub fn read(json: &str) -> anyhow::Result<Self> {
-        let file: Value = serde_json::from_str(json)?;
+    pub fn read(source: &Source<'_>) -> anyhow::Result<Self> {
+        let file = source.whole()?;
         let mut units = Self::default();
-        for (quantity, unit) in object(&file, "the file")? {
-            let of = || format!("the unit {quantity}");
-            let unit = object(unit, &of())?;
-            let per = unit.get("per").and_then(count).with_context(of)?;
-            let price = text(unit, "price_key").to_owned();
-            units.by_price.insert(price, Unit { quantity: ours(quantity).into(), per });
-            if let Some(dimensions) = unit.get("dimensions").and_then(Value::as_object) {
-                let texts = dimensions
-                    .iter()
-                    .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-                units.dimensions.insert(quantity.clone(), texts.collect());
-            }
+        for (quantity, raw) in members(file, "the file").with_context(|| source.place(file))?.iter()
+        {
+            let place = || format!("{}: the unit {quantity}", source.place(raw));
+            units.add(quantity, &value(raw)?).with_context(place)?;
         }
         Ok(units)
+    }
+
+    fn add(&mut self, quantity: &str, unit: &Value) -> anyhow::Result<()> {
+        let unit = object(unit, "what it is")?;
+        let per = unit.get("per").and_then(count).filter(|per| *per > 0);
+        let per = per.context("`per` is no count")?;
+        let price = text(unit, "price_key");
+        anyhow::ensure!(!price.is_empty(), "has no `price_key`");
+        self.by_price.insert(price.to_owned(), Unit { quantity: ours(quantity).into(), per });
+        if let Some(dimensions) = unit.get("dimensions").and_then(Value::as_object) {
+            let texts = dimensions
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+            self.dimensions.insert(quantity.to_owned(), texts.collect());
+        }
+        Ok(())
     }
 
     pub fn of_price(&self, key: &str) -> Option<Unit> {

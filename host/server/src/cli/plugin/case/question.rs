@@ -6,7 +6,7 @@ use tollgate_domain::{
     Calendar, Call, Charge, LevelState, Meter, Mode, QuotaState, Quote, Reading, Snapshot, Status,
     SubjectPath, Timestamp, Usage, Usd, Window,
 };
-use tollgate_engine::{Kind, Payer, Question};
+use tollgate_engine::{Average, Kind, Payer, Question};
 
 use super::{
     Ask, Case, StatedCall, StatedCharge, StatedLevel, StatedPayer, StatedQuota, StatedQuote,
@@ -39,7 +39,10 @@ impl Case {
                 }
             }
             (Kind::Pricing, Ask::Price) => Question::Price { call: self.call()?, at },
-            (Kind::Pricing, Ask::Estimate) => Question::Estimate { call: self.call()?, at },
+            (Kind::Pricing, Ask::Estimate) => {
+                let average = self.average.iter().map(|(name, amount)| (name.clone(), *amount));
+                Question::Estimate { call: self.call()?, at, average: Average(average.collect()) }
+            }
             (Kind::Pricing, Ask::Extract) => self.extract()?,
             (Kind::Adjustment, Ask::Adjust) => {
                 let StatedPayer { plan, period_cost } = &self.payer;
