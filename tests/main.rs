@@ -22,6 +22,8 @@ mod concurrency;
 mod contract;
 /// What was acknowledged outlives the process, however it ends.
 mod durability;
+/// The error log: what an operator needs, and nothing that was sent.
+mod error_log;
 /// `GET /v1/export` and `tollgate export`: each event once, in either format.
 mod export;
 /// A recorded hour of real calls, from `tollgate load` to the last digit of every bill.

@@ -1,5 +1,7 @@
 /// The document itself: what it is compared with, and that it hangs together.
 mod document;
+/// Whether a value fits a schema.
+mod fit;
 /// `/docs`, which needs no other host.
 mod page;
 /// That there is what it tells of, and nothing else.

@@ -38,7 +38,7 @@ cp -r policies "$home/policies"
 (
     cd "$home"
     unset TOLLGATE
-    exec "$root/target/release/tollgate" serve --listen 127.0.0.1:0 >out 2>log
+    exec "$root/target/release/tollgate" serve --listen 127.0.0.1:0 --log warn >out 2>log
 ) &
 service=$!
 waited=0
@@ -53,7 +53,7 @@ until url=$(sed -n 's/^tollgate listening on //p' "$home/out" 2>/dev/null) && [ 
     sleep 0.2
 done
 
-cp tests/openapi/schemathesis.toml "$home/"
+cp tests/openapi/schemathesis.toml tests/openapi/hooks.py "$home/"
 cd "$home"
 if ! NO_COLOR=1 "$root/$venv/bin/schemathesis" --config-file schemathesis.toml run "$url/openapi.json" \
     "$@" >report 2>&1; then

@@ -1,24 +1,13 @@
-use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use super::fit::misfits;
 use super::{document, operations, resolve};
 use crate::support::{Answer, Home, Server};
 
-/// Which values a schema of the document takes.
-fn validator(document: &Value, schema: &Value) -> Validator {
-    let mut schema = schema.clone();
-    schema["components"] = document["components"].clone();
-    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
-}
-
 #[track_caller]
 fn check(document: &Value, place: &str, schema: &Value, value: &Value) {
-    let validator = validator(document, schema);
-    let errors: Vec<_> = validator
-        .iter_errors(value)
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{place}: {errors:?} in {value:#}");
+    let misfits = misfits(document, schema, value);
+    assert!(misfits.is_empty(), "{place}: {misfits:#?} in {value:#}");
 }
 
 /// The examples of a body of a media type.

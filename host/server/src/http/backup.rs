@@ -3,11 +3,24 @@
 use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::json::NoQuery;
+use super::openapi::schema::described;
 use super::openapi::tag;
 use super::problem::Problem;
 use super::{App, stream};
+
+/// Bytes that are no text.
+struct Octets;
+
+described! {
+    [] Octets, "Octets",
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .content_media_type("application/octet-stream")
+        .build()
+}
 
 /// Copy out all that the ledger is made of
 ///
@@ -17,7 +30,7 @@ use super::{App, stream};
     path = "/v1/backup",
     tag = tag::OPERATORS,
     operation_id = "backUp",
-    responses((status = 200, description = "The backup", body = Vec<u8>, content_type = "application/octet-stream", headers(("content-disposition" = String, description = "A name for the file")))),
+    responses((status = 200, description = "The backup", body = Octets, content_type = "application/octet-stream", headers(("content-disposition" = String, description = "A name for the file")))),
 )]
 pub async fn backup(service: App, _: NoQuery) -> Result<Response, Problem> {
     let file = file_name(&service.now().to_string());

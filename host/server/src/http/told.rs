@@ -8,13 +8,13 @@ use crate::error_log;
 #[derive(Clone)]
 pub struct Told {
     /// The type of the problem, or the name of the exception.
-    pub error: String,
+    error: String,
     title: &'static str,
     /// Where in the request it lies.
     pointers: Vec<String>,
     /// Of what is the service's own fault.
     detail: Option<String>,
-    pub user: Option<String>,
+    user: Option<String>,
 }
 
 impl Told {
@@ -26,6 +26,11 @@ impl Told {
             detail: problem.status.is_server_error().then(|| problem.detail.clone()),
             user: None,
         }
+    }
+
+    /// The same under the seed's name.
+    pub fn named(self, exception: &str, user: Option<String>) -> Self {
+        Self { error: exception.to_owned(), user, ..self }
     }
 
     /// Writes it down. Texts are quoted, so that none of them makes a line of its own.

@@ -83,7 +83,7 @@ function operationView(api, method, path, operation) {
         ? [element("h4", {}, "Body"), ...bodyViews(api, operation.requestBody.content)] : []),
       element("h4", {}, "Answers"),
       ...responses.map(([status, response]) => responseView(api, status, response)),
-      tryForm(method, path, parameters, firstBody(operation)));
+      tryForm(api, method, path, parameters, firstBody(operation)));
   });
   return view;
 }

@@ -13,7 +13,9 @@ export function schemaView(api, schema, brief = false) {
   const name = nameOf(schema);
   if (!name) return schemaOf(api, schema, brief);
   const found = api.components.schemas[name];
-  if (isPlain(found)) return schemaOf(api, found, brief);
+  // What is said where it is used is closer to the matter.
+  const { $ref: _, ...closer } = schema;
+  if (isPlain(found)) return schemaOf(api, { ...found, ...closer }, brief);
   const view = element("details", { class: "schema" }, element("summary", {}, name));
   view.addEventListener("toggle", () => {
     if (view.childElementCount === 1) view.append(schemaOf(api, found));

@@ -2,9 +2,10 @@
 
 import { element } from "./dom.js";
 
-export function tryForm(method, path, parameters, body) {
+export function tryForm(api, method, path, parameters, body) {
   const inputs = parameters.map((parameter) => {
-    const example = parameter.example ?? parameter.schema?.example ?? "";
+    const named = api.components.schemas[parameter.schema?.$ref?.split("/").at(-1)];
+    const example = parameter.example ?? parameter.schema?.example ?? named?.examples?.[0] ?? "";
     const input = element("input", { name: parameter.name, placeholder: parameter.in });
     if (parameter.in === "path") input.value = example;
     return { parameter, input };
@@ -52,7 +53,7 @@ function pretty(text) {
     return text;
   }
   let depth = 0;
-  return text.replace(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|\s+/g, (token) => {
+  return text.replace(/\{\s*\}|\[\s*\]|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|\s+/g, (token) => {
     const line = () => `\n${"  ".repeat(depth)}`;
     if (token === "{" || token === "[") return token + (depth++, line());
     if (token === "}" || token === "]") return (depth--, line()) + token;

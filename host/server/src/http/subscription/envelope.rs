@@ -110,6 +110,6 @@ pub fn failure(
         timestamp: service.now(),
     };
     let user = user.and_then(User::as_str).map(str::to_owned);
-    let told = Told { error: error.to_owned(), user, ..Told::of(problem) };
+    let told = Told::of(problem).named(error, user);
     (problem.status, Extension(told), Json(body)).into_response()
 }
