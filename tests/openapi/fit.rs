@@ -1,6 +1,7 @@
 //! Whether a value fits a schema, as far as the document's schemas go. Patterns and formats are left
 //! to schemathesis; a keyword that is not known here fails, so that none is passed over unseen.
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::resolve;
@@ -80,8 +81,8 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut 
                 }
                 true
             }
-            "minimum" => value.as_f64().is_none_or(|own| own >= wanted.as_f64().unwrap()),
-            "maximum" => value.as_f64().is_none_or(|own| own <= wanted.as_f64().unwrap()),
+            "minimum" => number(value).is_none_or(|own| own >= number(wanted).unwrap()),
+            "maximum" => number(value).is_none_or(|own| own <= number(wanted).unwrap()),
             "minLength" | "maxLength" => {
                 let length = value.as_str().map(|text| text.chars().count() as u64);
                 let bound = wanted.as_u64().unwrap();
@@ -104,6 +105,11 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut 
             found.push(format!("{at}: {value} does not fit {keyword} {wanted}"));
         }
     }
+}
+
+/// A number's own digits.
+fn number(value: &Value) -> Option<Decimal> {
+    value.as_number()?.as_str().parse().ok()
 }
 
 /// Members that `properties` does not name.
