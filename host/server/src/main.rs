@@ -7,6 +7,7 @@ mod clock;
 mod error_log;
 mod http;
 mod load;
+mod notify;
 mod service;
 mod settings;
 

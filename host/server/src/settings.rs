@@ -1,6 +1,8 @@
 //! What can be configured. Each setting is one field here: its name, flag, environment variable,
 //! default, type and description all follow from it.
 
+mod notify;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use http::HeaderValue;
 use tollgate_domain::Timestamp;
 use toml::de::{DeTable, DeValue};
 
+pub use self::notify::NotifySettings;
 use crate::error_log::ErrorLogPath;
 
 /// Flags win over the environment, the environment over `tollgate.toml`, and that over the
@@ -61,6 +64,9 @@ pub struct Settings {
     /// a container
     #[arg(long, env = "TOLLGATE_ERROR_LOG", value_name = "FILE", default_value_t)]
     pub error_log: ErrorLogPath,
+
+    #[command(flatten)]
+    pub notify: NotifySettings,
 
     #[command(flatten)]
     pub place: Place,
@@ -148,7 +154,7 @@ impl FileSettings {
                 _ if arg.is_hide_env_values_set() => "********".to_owned(),
                 values => values.join(","),
             };
-            format!("{name:<14} {value:<32} {}\n", self.source(name, matches))
+            format!("{name:<26} {value:<32} {}\n", self.source(name, matches))
         });
         lines.collect()
     }

@@ -16,6 +16,7 @@ mod lines;
 mod made;
 mod metrics;
 mod money;
+mod notifications;
 mod observe;
 mod openapi;
 mod path;
@@ -52,6 +53,7 @@ pub use self::observe::request_id;
 pub use self::openapi::description;
 pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
+use notifications::preferences;
 use problem::Problem;
 
 /// What every handler works with.
@@ -121,6 +123,14 @@ fn routes() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(quote::quote))
         .routes(routes!(rerate::rerate))
         .routes(routes!(refusals::list))
+        .routes(routes!(preferences::show, preferences::put, preferences::delete))
+        .routes(routes!(
+            preferences::show_default,
+            preferences::put_default,
+            preferences::delete_default
+        ))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::retry))
         .routes(routes!(policies::show))
         .routes(routes!(policies::reload))
         .routes(routes!(policies::revisions))

@@ -227,6 +227,8 @@ fn ledger(error: &LedgerError) -> Kind {
         LedgerError::Contradiction => kinds::CONTRADICTION,
         LedgerError::UnknownEvent => kinds::UNKNOWN_EVENT,
         LedgerError::UnknownAlert => kinds::UNKNOWN_ALERT,
+        LedgerError::UnknownDelivery => kinds::UNKNOWN_NOTIFICATION,
+        LedgerError::DeliverySent => kinds::NOTIFICATION_SENT,
         LedgerError::CorrectedMeanwhile => kinds::CORRECTED_MEANWHILE,
         LedgerError::KeyUnderWay => kinds::KEY_UNDER_WAY,
         LedgerError::KeyReused => kinds::KEY_REUSED,

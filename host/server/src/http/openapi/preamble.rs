@@ -24,6 +24,7 @@ use crate::http::subscription::Failure;
     tags(
         (name = tag::CALLS, description = "For apps, around each call: ask, hold, settle, record"),
         (name = tag::PRICES, description = "What calls cost, and what they would cost"),
+        (name = tag::NOTIFICATIONS, description = "Who is told of alerts, how, and what became of it"),
         (name = tag::POLICIES, description = "What decides, since when, and how well"),
         (name = tag::OPERATORS, description = "What was refused, all that was recorded, and how the service is"),
         (name = tag::DASHBOARDS, description = "Plans, subscriptions, statistics, alerts and bills, in the seed's form"),

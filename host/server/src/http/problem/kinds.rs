@@ -60,6 +60,10 @@ kinds! {
         "No active policy has this plan.";
     NO_CANDIDATE: NOT_FOUND, "no-candidate", "There is nothing to compare",
         "Neither a shadow nor a canary runs beside a policy of this name.";
+    UNKNOWN_NOTIFICATION: NOT_FOUND, "unknown-notification", "There is no such notification",
+        "No notification has this id.";
+    NO_PREFERENCES: NOT_FOUND, "no-preferences", "There are no such preferences",
+        "Nobody set any; `detail` says which apply instead.";
     RESERVATION_RELEASED: CONFLICT, "reservation-released", "The reservation was released",
         "It holds nothing any more. What was used all the same is recorded by `POST /v1/usage`.";
     RESERVATION_SETTLED: CONFLICT, "reservation-settled", "The reservation was settled",
@@ -76,6 +80,8 @@ kinds! {
         "The revision is known, and this program cannot run it any more.";
     PLAN_IN_USE: CONFLICT, "plan-in-use", "The plan is in use",
         "Somebody has the plan, or would have it by default.";
+    NOTIFICATION_SENT: CONFLICT, "notification-sent", "The notification has arrived",
+        "What has arrived is not sent again.";
     KEY_REUSED: UNPROCESSABLE_ENTITY, "key-reused", "The key belongs to another request",
         "The Idempotency-Key was used for a request with another body.";
     UNPRICED_CALL: UNPROCESSABLE_ENTITY, "unpriced", "Nobody prices this call",
