@@ -22,6 +22,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// Where requests are told that were answered with an error.
 pub const TARGET: &str = "tollgate::errors";
 
+/// Where alerts are told whose subject is told of them in the log; they are no errors.
+const ALERTS: &str = "tollgate::alerts";
+
 /// Where policies write to, who may say anything.
 const POLICIES: &str = "tollgate::policy";
 
@@ -82,6 +85,7 @@ where
     let wanted = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target(TARGET, LevelFilter::DEBUG)
+        .with_target(ALERTS, LevelFilter::OFF)
         .with_target(POLICIES, LevelFilter::OFF);
     Ok(layer().with_ansi(false).with_writer(Mutex::new(file)).with_filter(wanted))
 }
