@@ -10,6 +10,8 @@ mod dashboard;
 mod lists;
 /// `GET …/usage-logs/{user_id}`.
 mod logs;
+/// What the dashboard recommends.
+mod recommendations;
 /// `GET …/usage/{user_id}`.
 mod statistics;
 /// `GET` and `PUT …/user/{user_id}/subscription`.

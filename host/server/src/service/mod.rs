@@ -12,6 +12,7 @@ mod dashboard;
 mod documents;
 mod error;
 mod logs;
+mod outlook;
 mod payer;
 mod policies;
 mod price;

@@ -11,6 +11,7 @@ use tollgate_domain::{FeatureId, Plan, PlanId, ProviderId, Usd};
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
 use super::page::Asked;
+use super::quotas::{QuotaView, quotas};
 use crate::http::App;
 use crate::http::json::{JsonBody, no_query, parse, query};
 use crate::http::money::Exact;
@@ -34,6 +35,7 @@ struct PlanView<'a> {
     features: &'a [FeatureId],
     /// What the plan sells; null for all.
     providers: Option<&'a [ProviderId]>,
+    quotas: Vec<QuotaView<'a>>,
     limits: Limits<'a>,
 }
 
@@ -94,6 +96,7 @@ fn view(plan: &Plan) -> PlanView<'_> {
         description: &plan.description,
         features: &plan.features,
         providers: plan.providers.as_deref(),
+        quotas: quotas(Some(plan)),
         limits: Limits(Some(plan)),
     }
 }

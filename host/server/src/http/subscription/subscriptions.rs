@@ -3,12 +3,13 @@
 use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{BillingCycle, FeatureId, PlanId, Status, SubjectId, Timestamp};
+use tollgate_domain::{BillingCycle, FeatureId, PlanId, ProviderId, Status, SubjectId, Timestamp};
 use tollgate_ledger::SubscriptionChange;
 
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
 use super::page::Asked;
+use super::quotas::{QuotaView, quotas};
 use super::user::User;
 use crate::http::App;
 use crate::http::fields::Whole;
@@ -40,6 +41,9 @@ struct SubscriptionView<'a> {
     anchor_day: u8,
     auto_renew: bool,
     limits: Limits<'a>,
+    /// What the plan sells; null for all.
+    providers: Option<&'a [ProviderId]>,
+    quotas: Vec<QuotaView<'a>>,
     features: &'a [FeatureId],
 }
 
@@ -155,6 +159,8 @@ impl<'a> SubscriptionView<'a> {
             anchor_day: subscription.calendar.anchor_day,
             auto_renew: subscription.auto_renew,
             limits: Limits(plan),
+            providers: plan.and_then(|plan| plan.providers.as_deref()),
+            quotas: quotas(plan),
             features: plan.map_or(&[], |plan| &plan.features),
         }
     }
