@@ -28,6 +28,8 @@ mod export;
 mod first_light;
 /// `tollgate load` when things do not go as planned; `first_light` has it at its best.
 mod load;
+/// Alerts that are told: by webhooks, by e-mail and in the log, at least once.
+mod notifications;
 /// What authors of plugins use: `tollgate plugin`, its scaffolds, the examples, and the promise that
 /// what they built goes on working.
 mod plugins;

@@ -16,11 +16,11 @@ async fn recommended(server: &Server, user: &str) -> Vec<Value> {
 
 /// The kind of each, and the plan that it names.
 fn kinds(recommendations: &[Value]) -> Vec<(&str, &str)> {
-    let pair = |advice: &'_ Value| {
-        let member = |name: &str| advice[name].as_str().unwrap_or_default();
-        (member("type"), member("plan"))
-    };
-    recommendations.iter().map(pair).collect()
+    recommendations.iter().map(|it| (member(it, "type"), member(it, "plan"))).collect()
+}
+
+fn member<'a>(advice: &'a Value, name: &str) -> &'a str {
+    advice[name].as_str().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,12 @@ impl Server {
 
     /// The same, as if it were another time.
     pub async fn start_at(home: &Arc<Home>, time: &str) -> Self {
-        let server = Self::launch(home, time);
+        Self::ready(home, Self::command(home, time)).await
+    }
+
+    /// The same with a command that starts the service in its own way.
+    pub async fn ready(home: &Arc<Home>, command: Command) -> Self {
+        let server = Self::spawn(home, command);
         eventually("the service is ready", async || {
             (server.get("/readyz").await.status == 200).then_some(())
         })

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
+    Utc,
+};
 use chrono_tz::Tz;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -127,14 +130,29 @@ impl Calendar {
     /// When a local day begins. Where daylight saving skips midnight, the day begins at the
     /// first instant that exists; where midnight comes twice, at the first.
     pub(crate) fn midnight(&self, day: NaiveDate) -> Timestamp {
-        let mut local = day.and_time(chrono::NaiveTime::MIN);
-        for _ in 0..=24 {
-            if let Some(time) = self.timezone.from_local_datetime(&local).earliest() {
-                return time.with_timezone(&Utc).into();
+        self.instants(day.and_time(NaiveTime::MIN))[0]
+    }
+
+    /// The next instant at which local clocks show a time, or go past it.
+    pub(crate) fn next_at(&self, time: NaiveTime, after: Timestamp) -> Timestamp {
+        let today = self.date(after);
+        let days = std::iter::successors(Some(today), NaiveDate::succ_opt).take(3);
+        let mut instants = days.flat_map(|day| self.instants(day.and_time(time)));
+        instants.find(|at| *at > after).unwrap_or(after)
+    }
+
+    /// The first and the last instant of a local time, which are two where daylight saving lets
+    /// it come twice; the first instant after it where it skips it.
+    fn instants(&self, local: NaiveDateTime) -> [Timestamp; 2] {
+        let mut later = local;
+        for _ in 0..=24 * 60 {
+            let found = self.timezone.from_local_datetime(&later);
+            if let (Some(first), Some(last)) = (found.earliest(), found.latest()) {
+                return [first, last].map(|time| time.with_timezone(&Utc).into());
             }
-            local += TimeDelta::minutes(15);
+            later += TimeDelta::minutes(1);
         }
-        day.and_time(chrono::NaiveTime::MIN).and_utc().into()
+        [local.and_utc().into(); 2]
     }
 
     /// The span of `seconds` on the local clock face that contains `at`.

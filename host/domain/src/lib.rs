@@ -9,6 +9,7 @@ mod calendar;
 mod call;
 mod decision;
 mod name;
+mod notification;
 mod plan;
 mod pricing;
 mod projection;
@@ -30,6 +31,10 @@ pub use decision::{
 pub use name::{
     EndpointName, EventKey, FeatureId, ModelId, NameError, PlanId, ProviderId, QuantityName,
     QuotaName,
+};
+pub use notification::{
+    AddressError, Channel, ChannelKind, Digest, EmailAddress, Every, Preferences, QuietHours,
+    TimeOfDay, TimeOfDayError, Webhook, WebhookSecret, WebhookUrl,
 };
 pub use plan::{Meter, Mode, Plan, PlanBook, PlanBookError, Quota};
 pub use pricing::{

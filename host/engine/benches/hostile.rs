@@ -24,6 +24,10 @@ use tollgate_engine::Policies;
 
 use support::{Folder, active, call, guest, judge, snapshot};
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 20;
 const CALLS: usize = 5_000;
 

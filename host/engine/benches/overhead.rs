@@ -16,6 +16,10 @@ use tollgate_domain::{
 };
 use tollgate_engine::{Answer, Draft, Question, Workbench};
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 200_000;
 
 fn main() {

@@ -250,7 +250,9 @@ impl Account {
             Change::Reserved { .. }
             | Change::Released(_)
             | Change::Refused(_)
-            | Change::AlertRead { .. } => {}
+            | Change::AlertRead { .. }
+            | Change::Preferred { .. }
+            | Change::Delivered(_) => {}
         }
         Ok(())
     }

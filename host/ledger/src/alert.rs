@@ -32,6 +32,8 @@ pub struct Alerted {
     pub period: PeriodId,
     /// When somebody first said that it was read.
     pub read_at: Option<Timestamp>,
+    /// When it first arrived at one of the places that it goes to.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// Alerts of one level, the newest first.
@@ -62,6 +64,7 @@ pub(crate) fn raised_by<S: Store>(
         raised: raised.clone(),
         period: period.clone(),
         read_at: None,
+        sent_at: None,
     });
     Ok(alerts.collect())
 }
@@ -86,7 +89,7 @@ impl AlertId {
         self.0
     }
 
-    pub(crate) fn of_number(number: u64) -> Self {
+    pub(crate) const fn of_number(number: u64) -> Self {
         Self(number)
     }
 }

@@ -48,7 +48,13 @@ struct Waiting {
 }
 
 enum Entry {
-    Commit { unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>, waiting: Option<Waiting> },
+    Commit {
+        unit: Unit,
+        claim: Option<Claim>,
+        /// `None` for a unit that touches nothing of any.
+        root: Option<Arc<Mutex<Root>>>,
+        waiting: Option<Waiting>,
+    },
     Barrier(oneshot::Sender<()>),
 }
 
@@ -87,7 +93,15 @@ impl Committer {
     pub fn commit(&self, unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>) -> Answer {
         let (answer, outcome) = oneshot::channel();
         let waiting = Some(Waiting { answer, runtime: Handle::try_current().ok() });
-        self.send(Entry::Commit { unit, claim, root, waiting });
+        self.send(Entry::Commit { unit, claim, root: Some(root), waiting });
+        outcome
+    }
+
+    /// Queues a unit that touches no account.
+    pub fn commit_apart(&self, unit: Unit) -> Answer {
+        let (answer, outcome) = oneshot::channel();
+        let waiting = Some(Waiting { answer, runtime: Handle::try_current().ok() });
+        self.send(Entry::Commit { unit, claim: None, root: None, waiting });
         outcome
     }
 
@@ -102,7 +116,7 @@ impl Committer {
         self.send(Entry::Commit {
             unit,
             claim,
-            root,
+            root: Some(root),
             waiting: Some(Waiting { answer, runtime: None }),
         });
         outcome
@@ -110,7 +124,7 @@ impl Committer {
 
     /// The same, where nobody waits for it.
     pub fn note(&self, unit: Unit, claim: Option<Claim>, root: Arc<Mutex<Root>>) {
-        self.send(Entry::Commit { unit, claim, root, waiting: None });
+        self.send(Entry::Commit { unit, claim, root: Some(root), waiting: None });
     }
 
     /// Waits until everything queued before is on disk.
@@ -228,7 +242,9 @@ fn commit<S: Store>(
             Ok(outcomes) => Ok(outcomes[at]),
             Err(error) => Err(error.clone()),
         };
-        root.lock().finish(&unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
+        if let Some(root) = root {
+            root.lock().finish(&unit, claim.as_ref(), matches!(outcome, Ok(Ok(_))));
+        }
         if let Some(Waiting { answer, runtime }) = who {
             answers.add(unit, answer, outcome, runtime);
         }

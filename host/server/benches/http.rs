@@ -15,9 +15,13 @@
 )]
 #![allow(clippy::float_arithmetic, reason = "rates, not money")]
 
-use std::io::{BufRead, BufReader};
+#[path = "support/mod.rs"]
+mod support;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use support::{Server, copy_policies, tollgate};
 
 const ROUNDS: usize = 3;
 
@@ -50,11 +54,13 @@ fn main() {
             continue;
         }
         std::fs::write(&script, [BODIES, lua].concat()).unwrap();
-        let tollgate = tollgate(&folder.path().join(at.to_string()));
+        let home = folder.path().join(at.to_string());
+        copy_policies(&home.join("policies"));
+        let tollgate = tollgate(&home);
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let bare = echo.bear(path, &script, connections, seconds);
-            let ours = tollgate.bear(path, &script, connections, seconds);
+            let bare = bear(&echo, path, &script, connections, seconds);
+            let ours = bear(&tollgate, path, &script, connections, seconds);
             rounds.push((ours, bare));
         }
         let rate = median(&rounds, |(ours, bare)| ours.rate / bare.rate);
@@ -132,77 +138,24 @@ fn echo() {
     });
 }
 
-/// The program, on data of its own, with limits that no benchmark reaches.
-fn tollgate(folder: &Path) -> Server {
-    let policies = folder.join("policies");
-    std::fs::create_dir_all(&policies).unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    for file in std::fs::read_dir(shipped).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), policies.join(file.file_name())).unwrap();
-    }
-    let plans = policies.join("standard-tiers.toml");
-    let text = std::fs::read_to_string(&plans).unwrap();
-    let text = text.replace("limit = 100 ", "limit = 1_000_000_000 ");
-    let text = text.replace("limit = 100_000 ", "limit = 1_000_000_000_000 ");
-    std::fs::write(&plans, text).unwrap();
-    Server::start(
-        Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(folder.join("data"))
-            .arg("--policies")
-            .arg(policies)
-            .env("TOLLGATE_LOG", "warn"),
-    )
-}
-
-struct Server {
-    process: Child,
-    url: String,
-}
-
-impl Server {
-    /// Starts a program that says where it listens.
-    fn start(command: &mut Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let url = lines.find_map(|line| Some(line.unwrap().split_once(" listening on ")?.1.into()));
-        Self { process, url: url.expect("the server says where it listens") }
-    }
-
-    fn bear(&self, path: &str, script: &Path, connections: u32, seconds: u32) -> Borne {
-        let before = self.ticks();
-        let url = format!("{}{path}", self.url);
-        let output = Command::new("wrk")
-            .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"])
-            .args([script.as_os_str(), url.as_ref()])
-            .output()
-            .unwrap();
-        let ticks = self.ticks() - before;
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{url}: {text}");
-        let number = |line: &str| line.split_whitespace().next()?.parse::<f64>().ok();
-        let find = |of: &dyn Fn(&str) -> Option<f64>| {
-            text.lines().find_map(of).unwrap_or_else(|| panic!("{url}: {text}"))
-        };
-        let rate = find(&|line| number(line.strip_prefix("Requests/sec:")?));
-        let requests = find(&|line| line.contains(" requests in ").then(|| number(line))?);
-        // A hundred ticks a second, on every Linux of today.
-        Borne { rate, micros: ticks * 10_000.0 / requests }
-    }
-
-    /// Processor time so far, user and system (proc_pid_stat(5), fields 14 and 15).
-    fn ticks(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        let (_, fields) = stat.rsplit_once(") ").unwrap();
-        let times = fields.split(' ').skip(11).take(2);
-        times.map(|ticks| ticks.parse::<f64>().unwrap()).sum()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Has a server answer as many requests as it can.
+fn bear(server: &Server, path: &str, script: &Path, connections: u32, seconds: u32) -> Borne {
+    let before = server.ticks();
+    let url = format!("{}{path}", server.url);
+    let output = Command::new("wrk")
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"])
+        .args([script.as_os_str(), url.as_ref()])
+        .output()
+        .unwrap();
+    let ticks = server.ticks() - before;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{url}: {text}");
+    let number = |line: &str| line.split_whitespace().next()?.parse::<f64>().ok();
+    let find = |of: &dyn Fn(&str) -> Option<f64>| {
+        text.lines().find_map(of).unwrap_or_else(|| panic!("{url}: {text}"))
+    };
+    let rate = find(&|line| number(line.strip_prefix("Requests/sec:")?));
+    let requests = find(&|line| line.contains(" requests in ").then(|| number(line))?);
+    // A hundred ticks a second, on every Linux of today.
+    Borne { rate, micros: ticks * 10_000.0 / requests }
 }

@@ -18,6 +18,7 @@ use tollgate_ledger::store::sled::SledStore;
 use crate::archive::Shelf;
 use crate::clock::Clock;
 use crate::http;
+use crate::notify::Notifier;
 use crate::service::Service;
 use crate::settings::Settings;
 
@@ -45,6 +46,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let clock = settings.clock_start.map_or_else(Clock::system, Clock::starting_at);
     let ledger = Arc::new(open_ledger(settings)?);
+    let notifier = Notifier::new(ledger.clone(), clock, &settings.notify)?;
     let archive = Arc::new(Shelf(ledger.store().clone()));
     let compiled = settings.place.data.join("compiled");
     let compiling = Some(compiling(Some(compiled), settings.compile_seconds)?);
@@ -64,7 +66,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 
     let (stop, stopped) = watch::channel(false);
     let mut maintenance = maintain(ledger.clone(), policies.clone(), clock, stopped.clone());
-    let service = Arc::new(Service::new(ledger.clone(), policies, clock));
+    let notifier = Arc::new(notifier);
+    let mut notifying = notifier.start(stopped.clone());
+    let service = Service::new(ledger.clone(), policies, clock).notifying(notifier);
+    let service = Arc::new(service);
     let server = http::serve(listener, service, settings.cors_origin.clone(), stopping(stopped));
     let mut server = tokio::spawn(server);
 
@@ -77,6 +82,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
             Ok(Err(error)) => anyhow!(error).context("the ledger failed"),
             ended => anyhow!("the maintenance ended by itself: {ended:?}"),
         }),
+        ended = &mut notifying => Some(match ended {
+            Ok(Err(error)) => anyhow!(error).context("the ledger failed"),
+            ended => anyhow!("the notifications ended by themselves: {ended:?}"),
+        }),
     };
     tracing::info!("stopping");
     // Both receivers are still there; if one were not, it has stopped already.
@@ -87,6 +96,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     if let Some(error) = failure {
         return Err(error);
     }
+    notifying.await.context("the notifications broke down")?.context("the ledger failed")?;
     maintenance.await.context("the maintenance broke down")?.context("the ledger failed")?;
     close(ledger, clock).await
 }

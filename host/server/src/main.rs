@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod http;
 mod load;
+mod notify;
 mod service;
 mod settings;
 

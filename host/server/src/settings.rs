@@ -1,6 +1,8 @@
 //! What can be configured. Each setting is one field here: its name, flag, environment variable,
 //! default, type and description all follow from it.
 
+mod notify;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use clap::{ArgMatches, Args, Command};
 use http::HeaderValue;
 use tollgate_domain::Timestamp;
 use toml::de::{DeTable, DeValue};
+
+pub use self::notify::NotifySettings;
 
 /// Flags win over the environment, the environment over `tollgate.toml`, and that over the
 /// defaults. In the file, a setting has its field's name.
@@ -54,6 +58,9 @@ pub struct Settings {
     /// What is logged: a level, or a filter such as `warn,tollgate=debug`
     #[arg(long, env = "TOLLGATE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
+
+    #[command(flatten)]
+    pub notify: NotifySettings,
 
     #[command(flatten)]
     pub place: Place,
@@ -141,7 +148,7 @@ impl FileSettings {
                 _ if arg.is_hide_env_values_set() => "********".to_owned(),
                 values => values.join(","),
             };
-            format!("{name:<14} {value:<32} {}\n", self.source(name, matches))
+            format!("{name:<26} {value:<32} {}\n", self.source(name, matches))
         });
         lines.collect()
     }

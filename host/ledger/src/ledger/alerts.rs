@@ -85,9 +85,14 @@ impl<S: Store> Ledger<S> {
         read.await.map(drop)
     }
 
-    fn alerted(&self, id: AlertId, read_at: Option<Timestamp>) -> Result<Alerted, LedgerError> {
+    pub(super) fn alerted(
+        &self,
+        id: AlertId,
+        read_at: Option<Timestamp>,
+    ) -> Result<Alerted, LedgerError> {
         let (raised, period) = self.find(id)?.ok_or(LedgerError::UnknownAlert)?;
-        Ok(Alerted { id, raised, period, read_at })
+        let sent_at = self.sent_at(id)?;
+        Ok(Alerted { id, raised, period, read_at, sent_at })
     }
 
     fn find(&self, id: AlertId) -> Result<Option<(Raised, PeriodId)>, LedgerError> {

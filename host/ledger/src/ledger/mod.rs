@@ -8,6 +8,7 @@ mod billing;
 mod correct;
 mod log;
 mod months;
+mod notify;
 mod once;
 mod record;
 mod roots;
@@ -93,6 +94,10 @@ pub enum LedgerError {
     UnknownEvent,
     #[error("there is no such alert")]
     UnknownAlert,
+    #[error("there is no such notification")]
+    UnknownDelivery,
+    #[error("the notification has arrived already")]
+    DeliverySent,
     /// The correction was made from what the event counted before that.
     #[error("the event has been corrected meanwhile")]
     CorrectedMeanwhile,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tollgate_domain::{
-    EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+    ChannelKind, EventKey, PeriodId, Preferences, RootId, Span, SubjectId, SubjectPath,
+    Subscription, Timestamp,
 };
 
 use super::{
@@ -19,7 +20,9 @@ use crate::account::Account;
 use crate::alert::AlertId;
 use crate::billing::BillingEntry;
 use crate::correction::Correction;
+use crate::delivery::{Delivery, DeliveryFilter, DeliveryId, DeliveryState, Listed};
 use crate::event::{Event, EventId, Fingerprint};
+use crate::outbox;
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
 use crate::totals::{Table, Totals};
@@ -37,6 +40,8 @@ struct State {
     refused: usize,
     refusal_counts: HashMap<SubjectId, BTreeMap<PeriodId, RefusalCounts>>,
     shelf: BTreeMap<String, Vec<u8>>,
+    preferences: HashMap<Option<SubjectId>, Arc<Preferences>>,
+    deliveries: BTreeMap<DeliveryId, Arc<Delivery>>,
 }
 
 impl State {
@@ -56,6 +61,7 @@ impl State {
         if let Some(reservation) = unit.change.reservation(id) {
             self.reservations.insert(reservation.id, reservation);
         }
+        self.deliver(id, unit);
         self.units.push((unit.at, unit.change.clone(), unit.turn.mark()));
         Ok(id)
     }
@@ -71,6 +77,20 @@ impl State {
         id
     }
 
+    fn deliver(&mut self, id: EventId, unit: &Unit) {
+        // Memory does not fail.
+        let changed = outbox::changed(self, id, unit.at, &unit.change, 0).unwrap_or_default();
+        self.deliveries.extend(changed);
+        if let Change::Preferred { owner, preferences } = &unit.change {
+            match preferences {
+                Some(preferences) => {
+                    self.preferences.insert(owner.clone(), preferences.clone());
+                }
+                None => drop(self.preferences.remove(owner)),
+            }
+        }
+    }
+
     fn corrections(&self) -> impl Iterator<Item = (EventId, &Arc<Correction>)> {
         (0..).zip(&self.units).filter_map(|(block, (_, change, _))| {
             Some((EventId { block, index: 0 }, change.correction()?))
@@ -79,6 +99,19 @@ impl State {
 
     fn events(&self) -> impl Iterator<Item = (u64, &Arc<Event>)> {
         (0..).zip(&self.units).filter_map(|(at, (_, change, _))| Some((at, change.event()?)))
+    }
+}
+
+impl outbox::Before for State {
+    fn preferences(
+        &self,
+        owner: Option<&SubjectId>,
+    ) -> Result<Option<Arc<Preferences>>, StoreError> {
+        Ok(self.preferences.get(&owner.cloned()).cloned())
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<Arc<Delivery>>, StoreError> {
+        Ok(self.deliveries.get(&id).cloned())
     }
 }
 
@@ -211,6 +244,49 @@ impl Store for MemoryStore {
             }
         }
         Ok(found.into_iter().collect())
+    }
+
+    fn preferences(
+        &self,
+        owner: Option<&SubjectId>,
+    ) -> Result<Option<Arc<Preferences>>, StoreError> {
+        outbox::Before::preferences(&*self.0.lock(), owner)
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<Arc<Delivery>>, StoreError> {
+        outbox::Before::delivery(&*self.0.lock(), id)
+    }
+
+    fn deliveries_of(&self, alert: AlertId) -> Result<Vec<Listed>, StoreError> {
+        let state = self.0.lock();
+        let of_alert = state.deliveries.iter().filter(|(id, _)| id.alert == alert);
+        Ok(of_alert.map(|(id, delivery)| (*id, delivery.clone())).collect())
+    }
+
+    fn deliveries(&self, which: &DeliveryFilter) -> Result<Vec<Listed>, StoreError> {
+        let state = self.0.lock();
+        let found = state.deliveries.iter().rev().filter(|(id, own)| which.takes(**id, own));
+        Ok(found.take(which.limit).map(|(id, delivery)| (*id, delivery.clone())).collect())
+    }
+
+    fn deliveries_due(
+        &self,
+        kind: ChannelKind,
+        now: Timestamp,
+        limit: usize,
+        is_wanted: &dyn Fn(DeliveryId, &Delivery) -> bool,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let state = self.0.lock();
+        let due = state.deliveries.iter().filter(|(id, delivery)| {
+            delivery.state == DeliveryState::Pending
+                && delivery.channel.kind() == kind
+                && delivery.due_at <= now
+                && is_wanted(**id, delivery)
+        });
+        let mut due: Vec<_> = due.map(|(id, delivery)| (*id, delivery.clone())).collect();
+        due.sort_by_key(|(id, delivery)| (delivery.due_at, *id));
+        due.truncate(limit);
+        Ok(due)
     }
 
     fn event_by_key(

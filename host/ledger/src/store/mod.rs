@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    EventKey, ModelId, PeriodId, ProviderId, RootId, Snapshot, Span, SubjectId, SubjectPath,
-    Subscription, Timestamp,
+    ChannelKind, EventKey, ModelId, PeriodId, Preferences, ProviderId, RootId, Snapshot, Span,
+    SubjectId, SubjectPath, Subscription, Timestamp,
 };
 
 use crate::account::Account;
 use crate::alert::AlertId;
 use crate::billing::BillingEntry;
 use crate::correction::Correction;
+use crate::delivery::{Delivery, DeliveryFilter, DeliveryId, Listed, Progress};
 use crate::event::{Event, EventId, Fingerprint, Raised};
 use crate::once::Turn;
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
@@ -89,6 +90,14 @@ pub enum Change {
         alert: AlertId,
         at: Timestamp,
     },
+    /// Where the alerts of a level go from now on, or those of everybody who has no preferences;
+    /// `None` for nowhere of its own. No account changes.
+    Preferred {
+        owner: Option<SubjectId>,
+        preferences: Option<Arc<Preferences>>,
+    },
+    /// What has become of deliveries. No account changes.
+    Delivered(Arc<Vec<(DeliveryId, Progress)>>),
 }
 
 impl Change {
@@ -106,7 +115,7 @@ impl Change {
                 vec![subject.clone()]
             }
             Self::Refused(refusal) => refusal.call.subject.levels().collect(),
-            Self::AlertRead { .. } => vec![],
+            Self::AlertRead { .. } | Self::Preferred { .. } | Self::Delivered(_) => vec![],
         }
     }
 
@@ -314,6 +323,30 @@ pub trait Store: Send + Sync + 'static {
 
     /// The alerts of a level, the oldest first, each with when it was read.
     fn alerts(&self, subject: &SubjectId) -> Result<Vec<(AlertId, Option<Timestamp>)>, StoreError>;
+
+    /// A level's own preferences, or those of everybody who has none.
+    fn preferences(
+        &self,
+        owner: Option<&SubjectId>,
+    ) -> Result<Option<Arc<Preferences>>, StoreError>;
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<Arc<Delivery>>, StoreError>;
+
+    /// The deliveries of an alert, in their order.
+    fn deliveries_of(&self, alert: AlertId) -> Result<Vec<Listed>, StoreError>;
+
+    /// Deliveries of any subject, the newest first.
+    fn deliveries(&self, which: &DeliveryFilter) -> Result<Vec<Listed>, StoreError>;
+
+    /// Pending deliveries of a kind that were due at `now` or before: the first so many of those
+    /// that `is_wanted`. Their cost is independent of how many others there are.
+    fn deliveries_due(
+        &self,
+        kind: ChannelKind,
+        now: Timestamp,
+        limit: usize,
+        is_wanted: &dyn Fn(DeliveryId, &Delivery) -> bool,
+    ) -> Result<Vec<Listed>, StoreError>;
 
     /// The event that a subject's caller gave this name.
     fn event_by_key(

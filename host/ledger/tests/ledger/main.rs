@@ -11,6 +11,7 @@
 //! - `model`: random histories, audited by a naive model
 //! - `months`: a past month costs one row to read
 //! - `names`: callers' names of events, however many
+//! - `outbox`: every alert is on its way until it has arrived, or nobody tries any more
 //! - `recovery`: what is acknowledged survives a restart
 //! - `reservations`: where they lie on the disk, however many
 //! - `refusals`: facts as well, for a while
@@ -33,6 +34,7 @@ mod logs;
 mod model;
 mod months;
 mod names;
+mod outbox;
 mod recovery;
 mod refusals;
 mod reservations;

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tollgate_domain::{Alert, Reading, Window};
+use tollgate_domain::{Alert, Preferences, Reading, Window};
 use tollgate_ledger::store::sled::{SledStore, Verification};
-use tollgate_ledger::{Ledger, Turn, forgettable};
+use tollgate_ledger::{DeliveryId, Ledger, Progress, Turn, forgettable};
 
 use crate::support::*;
 
@@ -19,6 +19,9 @@ async fn history(folder: &Path) {
         plan("pro", vec![]),
     ]);
     subscribe(&ledger, &plans, "acme", "pro", now).await;
+    let mail = vec!["zoe@example.com".parse().unwrap()];
+    let preferences = Preferences { emails: mail, log: true, ..Preferences::default() };
+    ledger.prefer(Some(subject("zoe")), Some(preferences), now).await.unwrap();
     let mut alerts = Vec::new();
     for (path, key, tokens) in
         [("acme/ann", Some("e1"), 5), ("acme/ann", Some("e2"), 7), ("zoe", None, 100)]
@@ -28,6 +31,8 @@ async fn history(folder: &Path) {
         alerts.extend(recorded.alerts);
     }
     ledger.read_alert(alerts[0].id, &plans, now).await.unwrap();
+    let sent = DeliveryId { alert: alerts[0].id, ordinal: 0 };
+    ledger.progress(vec![(sent, Progress::Sent)], now).await.unwrap();
     let mut holds = Vec::new();
     for _ in 0..3 {
         let held = reserve(&ledger, &plans, "zoe", 1, MINUTES, now).await;
@@ -91,7 +96,9 @@ fn keys(rows: &sled::Db, kind: &str) -> Vec<sled::IVec> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_amid_condensing_adds_nothing_twice_and_loses_nothing() {
     const CHECKPOINT: &str = "C";
-    for unwritten in ["A", "D", "E", "O", "R", "G", "W", "A D", "A D E O R G W", ""] {
+    for unwritten in
+        ["A", "D", "E", "O", "R", "G", "W", "A D", "Q X q", "V", "A D E O R G W Q X q V", ""]
+    {
         let folder = tempfile::tempdir().unwrap();
         history(folder.path()).await;
         let rows = past_the_store(folder.path());
@@ -186,8 +193,8 @@ async fn missing_names_of_events_are_named() {
     assert_named(
         &named,
         &[
-            "acme/ann, the event's name e1: expected ev-2-0, found none",
-            "acme/ann, the event's name e2: expected ev-3-0, found none",
+            "acme/ann, the event's name e1: expected ev-3-0, found none",
+            "acme/ann, the event's name e2: expected ev-4-0, found none",
             "the events' names: expected 2, found 0",
         ],
     );
@@ -199,10 +206,10 @@ async fn missing_lines_of_logs_are_named() {
     assert_named(
         &named,
         &[
-            "acme, the line of the log about ev-2-0: ",
             "acme, the line of the log about ev-3-0: ",
-            "acme/ann, the line of the log about ev-2-0: ",
+            "acme, the line of the log about ev-4-0: ",
             "acme/ann, the line of the log about ev-3-0: ",
+            "acme/ann, the line of the log about ev-4-0: ",
             "zoe, the line of the log about ",
             "the lines of all logs: expected 6, found 0",
         ],
@@ -214,6 +221,30 @@ async fn missing_alerts_are_named() {
     let named = after(|rows| drop(rows.remove(&keys(rows, "W")[0]).unwrap())).await;
     assert_named(&named, &["zoe, the alert ", "the alerts: expected 1, found 0"]);
     assert!(named[0].ends_with(": expected read, found none"), "{named:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_amiss_in_the_outbox_is_named() {
+    let named = after(|rows| drop(rows.remove(&keys(rows, "Q")[1]).unwrap())).await;
+    assert_named(
+        &named,
+        &[
+            "zoe, the notification nt-",
+            "the notifications: expected 2, found 1",
+            "the notifications that ways lead to: expected 2, found 1",
+        ],
+    );
+    assert!(named[0].contains(": expected one by log, pending after 0 attempts, due 2025-01-15"));
+    let named = after(|rows| drop(rows.remove(&keys(rows, "q")[0]).unwrap())).await;
+    assert_named(
+        &named,
+        &[
+            "the ways to notifications: expected 3, found 2",
+            "the notifications that ways lead to: expected 2, found 1",
+        ],
+    );
+    let named = after(|rows| drop(rows.remove(&keys(rows, "V")[0]).unwrap())).await;
+    assert_named(&named, &["zoe, the notification preferences: expected those last set, found"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

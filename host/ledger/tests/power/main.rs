@@ -17,10 +17,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tollgate_domain::{PlanBook, Timestamp, Window};
+use tollgate_domain::{Alert, ChannelKind, PlanBook, Preferences, Reading, Timestamp, Window};
 use tollgate_ledger::store::Store;
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ledger, Outcome, ReservationId, Turn, forgettable};
+use tollgate_ledger::{
+    AlertId, DeliveryId, DeliveryState, Ledger, Outcome, Progress, ReservationId, Turn, forgettable,
+};
 
 use support::*;
 
@@ -37,10 +39,19 @@ static ACKNOWLEDGED: AtomicUsize = AtomicUsize::new(0);
 /// Something that the ledger said it has done.
 #[derive(Clone, Debug)]
 enum Fact {
-    Recorded { path: &'static str, event: String, tokens: u64 },
-    Once { key: String },
+    Recorded {
+        path: &'static str,
+        event: String,
+        tokens: u64,
+    },
+    Once {
+        key: String,
+    },
     Held(ReservationId),
     Settled(ReservationId),
+    /// An event raised alerts, and each is on its way.
+    Alerted(AlertId),
+    Sent(DeliveryId),
 }
 
 impl Fact {
@@ -57,6 +68,11 @@ impl Fact {
                 .reservation(*id)
                 .unwrap()
                 .is_some_and(|held| matches!(held.outcome, Outcome::Settled { .. })),
+            Self::Alerted(alert) => store.deliveries_of(*alert).unwrap().len() == 2,
+            Self::Sent(id) => store
+                .delivery(*id)
+                .unwrap()
+                .is_some_and(|delivery| delivery.state == DeliveryState::Sent),
         }
     }
 }
@@ -92,6 +108,22 @@ fn what_is_acknowledged_is_there_after_a_power_cut_at_any_moment() {
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|number| number.parse().unwrap())
+}
+
+/// Warns each time.
+fn warn(readings: &[Reading]) -> Vec<Alert> {
+    let due = |reading: &Reading| Alert {
+        subject: reading.subject.clone(),
+        quota: reading.quota.clone(),
+        provider: None,
+        limit: reading.limit,
+        threshold: 1 + reading.raised.len() as u32,
+        kind: "usage_warning".into(),
+        severity: "info".into(),
+        title: String::new(),
+        message: String::new(),
+    };
+    readings.iter().map(due).collect()
 }
 
 /// Lives through cuts of the power, and counts the bytes that were at stake.
@@ -143,12 +175,16 @@ async fn live_through(seed: u64, cuts: u64) -> usize {
 async fn work(folder: &Path, facts: &Arc<Facts>, round: u64, mut random: fastrand::Rng) {
     let ledger = Arc::new(Ledger::open(Arc::new(SledStore::open(folder).unwrap())).unwrap());
     let now = noon().plus(Duration::from_secs(60 * round));
+    let emails = vec!["ann@example.com".parse().unwrap()];
+    let preferences = Preferences { emails, log: true, ..Preferences::default() };
+    // Where the power is cut before, nobody is told, and nobody says so.
+    let told = ledger.prefer(None, Some(preferences), now).await.is_ok() && !disk::is_cut();
     // Now and then everything comes to rest before the cut.
     let steps = if random.u8(..8) == 0 { random.usize(..50) } else { usize::MAX };
     let mut writers = tokio::task::JoinSet::new();
     for number in 0..WRITERS {
         let (ledger, facts, random) = (ledger.clone(), facts.clone(), random.fork());
-        let mut writer = Writer { ledger, facts, plans: plans(), now, random };
+        let mut writer = Writer { ledger, facts, plans: plans(), now, told, random };
         writers.spawn(async move {
             for step in 0..steps {
                 if disk::is_cut() {
@@ -181,6 +217,8 @@ struct Writer {
     facts: Arc<Facts>,
     plans: PlanBook,
     now: Timestamp,
+    /// Whether alerts go somewhere.
+    told: bool,
     random: fastrand::Rng,
 }
 
@@ -194,7 +232,7 @@ impl Writer {
         // Long texts fill blocks, and segments of sled's file, in no time.
         report.request_id = Some("x".repeat(1 << self.random.usize(..12)));
         let (ledger, plans, now) = (&*self.ledger, &self.plans, self.now);
-        match self.random.u8(..4) {
+        match self.random.u8(..5) {
             0 => {
                 let held = reserve(ledger, plans, path, tokens, 10 * MINUTES, now).await;
                 let id = held.reservation.unwrap().id;
@@ -210,6 +248,20 @@ impl Writer {
                 report.key = None;
                 ledger.record(&report, &turn, plans, now, |_| vec![]).await.unwrap();
                 self.facts.add(Fact::Once { key: name.to_owned() });
+            }
+            2 => {
+                report.key = None;
+                let turn = Turn::default();
+                let recorded = ledger.record(&report, &turn, plans, now, warn).await.unwrap();
+                for alert in recorded.alerts.iter().filter(|_| self.told) {
+                    self.facts.add(Fact::Alerted(alert.id));
+                }
+                let (kind, wanted) = (ChannelKind::Email, self.random.bool());
+                let due = ledger.deliveries_due(kind, now, 2, |_, _| wanted).unwrap();
+                for (id, _) in due {
+                    ledger.progress(vec![(id, Progress::Sent)], now).await.unwrap();
+                    self.facts.add(Fact::Sent(id));
+                }
             }
             _ => {
                 ledger.record(&report, &Turn::default(), plans, now, |_| vec![]).await.unwrap();

@@ -17,6 +17,8 @@ pub struct AlertView<'a> {
     message: &'a str,
     severity: &'a str,
     is_sent: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_at: Option<Timestamp>,
     is_read: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_at: Option<Timestamp>,
@@ -26,7 +28,7 @@ pub struct AlertView<'a> {
 
 impl<'a> AlertView<'a> {
     pub fn new(alerted: &'a Alerted) -> Self {
-        let Alerted { id, raised, period, read_at } = alerted;
+        let Alerted { id, raised, period, read_at, sent_at } = alerted;
         let alert = &raised.alert;
         Self {
             id: id.number(),
@@ -38,7 +40,8 @@ impl<'a> AlertView<'a> {
             title: &alert.title,
             message: &alert.message,
             severity: &alert.severity,
-            is_sent: false,
+            is_sent: sent_at.is_some(),
+            sent_at: *sent_at,
             is_read: read_at.is_some(),
             read_at: *read_at,
             billing_period: period,

@@ -14,6 +14,7 @@ use tollgate_ledger::Numbers;
 
 use super::App;
 use super::traffic::TRAFFIC;
+use crate::notify::Counted;
 use crate::service::Measured;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -45,6 +46,7 @@ impl Collector for Numbered {
         page.engine(&self.0)?;
         page.ledger(&self.0.ledger)?;
         page.unpriced(&self.0)?;
+        page.notifications(&self.0)?;
         page.http()
     }
 }
@@ -74,6 +76,17 @@ struct OfRefused {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfProvider {
     provider: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfNotification {
+    channel: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfChannel {
+    channel: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -209,6 +222,24 @@ impl Page<'_> {
             let provider = provider.as_ref().map_or_else(|| OTHERS.into(), ToString::to_string);
             let labels = OfProvider { provider };
             events.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        }
+        Ok(())
+    }
+
+    fn notifications(&mut self, measured: &Measured) -> fmt::Result {
+        let help = "Notifications that were tried, by what became of them";
+        let mut tried =
+            self.0.encode_descriptor("notifications", help, None, MetricType::Counter)?;
+        for Counted { kind, outcome, count } in &measured.notifications {
+            let labels = OfNotification { channel: kind.as_str(), outcome: outcome.as_str() };
+            tried.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        }
+        let help = "How long the notification has been due that has waited longest";
+        let (unit, kind) = (Some(&Unit::Seconds), MetricType::Gauge);
+        let mut overdue = self.0.encode_descriptor("notifications_overdue", help, unit, kind)?;
+        for (channel, overdue_by) in &measured.overdue {
+            let labels = OfChannel { channel: channel.as_str() };
+            overdue.encode_family(&labels)?.encode_gauge(&overdue_by.as_secs_f64())?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ mod lines;
 mod made;
 mod metrics;
 mod money;
+mod notifications;
 mod observe;
 mod path;
 mod policies;
@@ -47,6 +48,7 @@ pub use self::export::Selection;
 pub use self::observe::request_id;
 pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
+use notifications::preferences;
 use problem::Problem;
 
 /// What every handler works with.
@@ -114,6 +116,18 @@ fn router(service: Arc<Service>) -> Router {
         .route("/v1/usage/corrections", post(usage::corrections::correct))
         .route("/v1/quote", post(quote::quote))
         .route("/v1/refusals", get(refusals::list))
+        .route(
+            "/v1/subjects/{subject}/notifications",
+            get(preferences::show).put(preferences::put).delete(preferences::delete),
+        )
+        .route(
+            "/v1/notifications/default",
+            get(preferences::show_default)
+                .put(preferences::put_default)
+                .delete(preferences::delete_default),
+        )
+        .route("/v1/notifications", get(notifications::list))
+        .route("/v1/notifications/{id}/retry", post(notifications::retry))
         .route("/v1/policies", get(policies::show))
         .route("/v1/policies/reload", post(policies::reload))
         .route("/v1/policies/revisions", get(policies::revisions))

@@ -226,6 +226,12 @@ fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
         LedgerError::UnknownAlert => {
             (StatusCode::NOT_FOUND, "unknown-alert", "There is no such alert")
         }
+        LedgerError::UnknownDelivery => {
+            (StatusCode::NOT_FOUND, "unknown-notification", "There is no such notification")
+        }
+        LedgerError::DeliverySent => {
+            (StatusCode::CONFLICT, "notification-sent", "The notification has arrived")
+        }
         LedgerError::CorrectedMeanwhile => {
             (StatusCode::CONFLICT, "corrected-meanwhile", "The event was corrected meanwhile")
         }

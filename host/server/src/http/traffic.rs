@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 pub static TRAFFIC: Traffic = Traffic([const { Route::new() }; PATTERNS.len() + 1]);
 
 /// The usual ones first: they are looked through in this order.
-const PATTERNS: [&str; 28] = [
+const PATTERNS: [&str; 32] = [
     "/v1/check",
     "/v1/usage",
     "/v1/reservations",
@@ -19,6 +19,10 @@ const PATTERNS: [&str; 28] = [
     "/v1/quote",
     "/v1/usage/corrections",
     "/v1/refusals",
+    "/v1/subjects/{subject}/notifications",
+    "/v1/notifications/default",
+    "/v1/notifications",
+    "/v1/notifications/{id}/retry",
     "/v1/policies",
     "/v1/policies/reload",
     "/v1/policies/revisions",

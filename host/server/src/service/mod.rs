@@ -12,6 +12,7 @@ mod dashboard;
 mod documents;
 mod error;
 mod logs;
+mod notifications;
 mod outlook;
 mod payer;
 mod policies;
@@ -40,6 +41,7 @@ pub use correct::{Amended, CorrectionAsk};
 pub use dashboard::Dashboard;
 pub use documents::NewPrice;
 pub use error::Error;
+pub use notifications::Deliveries;
 pub use policies::Measured;
 pub use price::PriceQuestion;
 pub use projections::{ProjectedLimit, Projections};
@@ -54,6 +56,7 @@ use unpriced::Unpriced;
 
 use crate::app::{Backup, Ledger};
 use crate::clock::Clock;
+use crate::notify::Notifier;
 
 /// What the service works with.
 pub struct Service {
@@ -61,11 +64,18 @@ pub struct Service {
     policies: Arc<Policies>,
     clock: Clock,
     unpriced: Unpriced,
+    /// `None` where nothing is sent, as on the command line.
+    notifier: Option<Arc<Notifier>>,
 }
 
 impl Service {
     pub fn new(ledger: Arc<Ledger>, policies: Arc<Policies>, clock: Clock) -> Self {
-        Self { ledger, policies, clock, unpriced: Unpriced::default() }
+        Self { ledger, policies, clock, unpriced: Unpriced::default(), notifier: None }
+    }
+
+    /// The same, with somebody who sends what alerts put on the outbox.
+    pub fn notifying(self, notifier: Arc<Notifier>) -> Self {
+        Self { notifier: Some(notifier), ..self }
     }
 
     pub fn now(&self) -> Timestamp {

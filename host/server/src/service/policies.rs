@@ -1,7 +1,9 @@
 //! What decides: which policies are in force, and which were.
 
+use std::time::Duration;
+
 use tokio::task::{JoinError, spawn_blocking};
-use tollgate_domain::ProviderId;
+use tollgate_domain::{ChannelKind, ProviderId};
 use tollgate_engine::{
     EngineMetrics, KeptInput, Policies, PolicyMetrics, PolicyStatus, Rejection, RevisionInfo,
     ShadowInfo,
@@ -9,6 +11,7 @@ use tollgate_engine::{
 use tollgate_ledger::Numbers;
 
 use super::{Error, Service};
+use crate::notify::Counted;
 
 /// What is measured, as it is now.
 pub struct Measured {
@@ -20,6 +23,10 @@ pub struct Measured {
     /// Events that nobody priced, by provider; `None` are those without a name of their own.
     pub unpriced: Vec<(Option<ProviderId>, u64)>,
     pub ready: bool,
+    /// Notifications since the start.
+    pub notifications: Vec<Counted>,
+    /// Since when the longest due notification of each kind has been due.
+    pub overdue: Vec<(ChannelKind, Duration)>,
 }
 
 impl Service {
@@ -46,6 +53,8 @@ impl Service {
             ledger: self.ledger.numbers(),
             unpriced: self.unpriced.counts(),
             ready: self.policies.current().is_some(),
+            notifications: self.notifier.iter().flat_map(|n| n.counted()).collect(),
+            overdue: self.notifier.iter().flat_map(|n| n.overdue()).collect(),
         }
     }
 

@@ -18,6 +18,7 @@ mod closing;
 mod folder;
 mod level;
 mod log;
+mod outbox;
 mod overlay;
 mod quiet;
 mod refusals;
@@ -35,7 +36,8 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tollgate_domain::{
-    EventKey, PeriodId, RootId, Span, SubjectId, SubjectPath, Subscription, Timestamp,
+    ChannelKind, EventKey, PeriodId, Preferences, RootId, Span, SubjectId, SubjectPath,
+    Subscription, Timestamp,
 };
 
 use self::closing::Closing;
@@ -51,6 +53,7 @@ use super::{
 use crate::account::Account;
 use crate::alert::AlertId;
 use crate::billing::BillingEntry;
+use crate::delivery::{Delivery, DeliveryFilter, DeliveryId, Listed};
 use crate::event::{EventId, Fingerprint};
 use crate::refusal::{Refusal, RefusalCounts, RefusalId};
 use crate::reservation::{Outcome, Reservation, ReservationId};
@@ -112,7 +115,14 @@ impl SledStore {
         writer.next = next;
         self.closing.reached(next.block - 1);
 
+        let mut outbox = self.memory.read().current.outbox.next();
+        for (unit, outcome) in units.iter().zip(&outcomes) {
+            if let Ok(id) = outcome {
+                self.add_to_outbox(&mut outbox, *id, unit.at, &unit.change)?;
+            }
+        }
         let mut memory = self.memory.write();
+        memory.current.outbox.extend(outbox);
         for (unit, outcome) in units.iter().zip(&outcomes) {
             if let Ok(id) = outcome {
                 memory.last_instant = memory.last_instant.max(unit.at);
@@ -178,7 +188,8 @@ impl SledStore {
             if memory.current.is_empty() {
                 return Ok(());
             }
-            let next = Overlay::after(memory.current.last());
+            let mut next = Overlay::after(memory.current.last());
+            next.outbox = memory.current.outbox.next();
             let overlay = Arc::new(std::mem::replace(&mut memory.current, next));
             memory.condensing = Some(overlay.clone());
             overlay
@@ -311,6 +322,35 @@ impl Store for SledStore {
 
     fn alerts(&self, subject: &SubjectId) -> Result<Vec<(AlertId, Option<Timestamp>)>, StoreError> {
         self.find_alerts(subject)
+    }
+
+    fn preferences(
+        &self,
+        owner: Option<&SubjectId>,
+    ) -> Result<Option<Arc<Preferences>>, StoreError> {
+        self.preferences_of(owner)
+    }
+
+    fn delivery(&self, id: DeliveryId) -> Result<Option<Arc<Delivery>>, StoreError> {
+        self.find_delivery(id)
+    }
+
+    fn deliveries_of(&self, alert: AlertId) -> Result<Vec<Listed>, StoreError> {
+        self.find_deliveries_of(alert)
+    }
+
+    fn deliveries(&self, which: &DeliveryFilter) -> Result<Vec<Listed>, StoreError> {
+        self.find_deliveries(which)
+    }
+
+    fn deliveries_due(
+        &self,
+        kind: ChannelKind,
+        now: Timestamp,
+        limit: usize,
+        is_wanted: &dyn Fn(DeliveryId, &Delivery) -> bool,
+    ) -> Result<Vec<Listed>, StoreError> {
+        self.find_deliveries_due(kind, now, limit, is_wanted)
     }
 
     fn event_by_key(

@@ -11,6 +11,7 @@ use tollgate_domain::{
 };
 
 use super::level::{self, ALERT_HASH, LOG_HASH, LevelKey};
+use super::outbox::Outbox;
 use crate::account::Account;
 use crate::alert::AlertId;
 use crate::billing::BillingEntry;
@@ -91,6 +92,7 @@ pub struct Overlay {
     pub logs: BTreeMap<LevelKey, u64>,
     /// The alerts of all levels; what is not zero was read.
     pub alerts: BTreeMap<LevelKey, u64>,
+    pub outbox: Outbox,
     /// How many alerts the last block has raised so far.
     ordinals: (u64, usize),
 }

@@ -155,7 +155,10 @@ impl SledStore {
         entry: &Entry,
         condensed_days: &mut HashMap<(SubjectId, Day), u64>,
     ) -> Result<(), StoreError> {
+        let mut outbox = self.memory.get_mut().current.outbox.next();
+        self.add_to_outbox(&mut outbox, id, entry.at, &entry.change)?;
         let overlay = &mut self.memory.get_mut().current;
+        overlay.outbox.extend(outbox);
         let mut accounts = Vec::new();
         for subject in entry.change.levels() {
             let (as_of, version, account) = match overlay.account(&subject) {

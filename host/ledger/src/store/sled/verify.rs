@@ -12,6 +12,7 @@ mod journal;
 mod levels;
 mod months;
 mod names;
+mod outbox;
 mod refusals;
 mod reservations;
 mod scales;
@@ -32,6 +33,7 @@ use journal::Journal;
 use levels::Levels;
 use months::Months;
 use names::Names;
+use outbox::Outbox;
 use reservations::Reservations;
 use subscriptions::Subscriptions;
 
@@ -68,6 +70,7 @@ impl SledStore {
         let mut names = Names::new(may_lack.keys_before);
         let mut levels = Levels::default();
         let mut subscriptions = Subscriptions::default();
+        let mut outbox = Outbox::default();
         for block in self.rows.blocks_after(0) {
             // Where sled itself fails, it would fail for ever.
             let Some((number, entries)) = differences.readable("the blocks", block) else { break };
@@ -84,6 +87,7 @@ impl SledStore {
                 names.add(self, id, &entry, &mut differences);
                 levels.add(self, id, &entry, &mut differences);
                 subscriptions.add(&entry);
+                outbox.add(id, &entry);
             }
             progress(number.min(last_block), last_block);
         }
@@ -97,6 +101,7 @@ impl SledStore {
         names.compare(self, &mut differences);
         levels.compare(self, &mut differences);
         subscriptions.compare(self, &mut differences);
+        outbox.compare(self, &mut differences);
         self.read_shelf(&mut differences);
         Verification {
             blocks: journal.blocks,

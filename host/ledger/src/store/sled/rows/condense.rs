@@ -51,6 +51,7 @@ impl Rows {
         for marked in overlay.marks.values() {
             writer.put(&Key::mark(marked), marked)?;
         }
+        self.condense_outbox(&mut writer, &overlay.outbox, as_of)?;
         self.add_reservations(overlay.reservations.values(), last_instant)?;
         self.add_to_levels(overlay.logs.iter(), overlay.alerts.iter())?;
         writer.finish()?;

@@ -1,7 +1,9 @@
 //! Keys: which row is which.
 
-use tollgate_domain::{PeriodId, SubjectId, Timestamp};
+use tollgate_domain::{ChannelKind, PeriodId, SubjectId, Timestamp};
 
+use crate::alert::AlertId;
+use crate::delivery::{DeliveryId, DeliveryState};
 use crate::event::{EventId, Fingerprint};
 use crate::store::Marked;
 use crate::store::sled::overlay::{Day, Quarter};
@@ -68,6 +70,34 @@ impl Key {
     pub fn subscription(subject: &SubjectId, unit: EventId) -> Self {
         let (block, index) = (unit.block.to_be_bytes(), unit.index.to_be_bytes());
         Self::new(b'U', &[subject.as_str().as_bytes(), &[0], &block, &index])
+    }
+
+    /// Where a level's alerts go since a unit, or those of everybody else: subjects are not empty.
+    pub fn preferences(owner: Option<&SubjectId>, unit: EventId) -> Self {
+        let (block, index) = (unit.block.to_be_bytes(), unit.index.to_be_bytes());
+        Self::new(b'V', &[&Self::preferences_of(owner).0[1..], &block, &index])
+    }
+
+    pub fn preferences_of(owner: Option<&SubjectId>) -> Self {
+        Self::new(b'V', &[owner.map_or("", SubjectId::as_str).as_bytes(), &[0]])
+    }
+
+    pub fn delivery(id: DeliveryId) -> Self {
+        Self::new(b'Q', &[&Self::deliveries_of(id.alert).0[1..], &id.ordinal.to_be_bytes()])
+    }
+
+    pub fn deliveries_of(alert: AlertId) -> Self {
+        Self::new(b'Q', &[&alert.number().to_be_bytes()])
+    }
+
+    /// A delivery among those that are as it is.
+    pub fn delivery_in(state: DeliveryState, id: DeliveryId) -> Self {
+        Self::new(b'X', &[&[state as u8], &Self::delivery(id).0[1..]])
+    }
+
+    /// A delivery among the pending ones of its kind, in the order of time.
+    pub fn delivery_due(kind: ChannelKind, at: Timestamp, id: DeliveryId) -> Self {
+        Self::new(b'q', &[&[kind as u8], &in_order(at.micros()), &Self::delivery(id).0[1..]])
     }
 
     /// When a level's billing period is due to be closed, in the order of time.
