@@ -4,12 +4,24 @@ mod alerts;
 mod calls;
 /// Plans and prices that are changed.
 mod changes;
+/// Providers and plans of an operator's own.
+mod customization;
 /// `GET …/dashboard/{user_id}`.
 mod dashboard;
+/// All answers, to the last digit, after many callers at once.
+mod exactness;
+/// What the page begins with.
+mod features;
 /// What holds for every list, and for every request.
 mod lists;
 /// `GET …/usage-logs/{user_id}`.
 mod logs;
+/// A client written from the page.
+mod page;
+/// What the dashboard recommends.
+mod recommendations;
+/// Each sentence of the page, and its test.
+mod sentences;
 /// `GET …/usage/{user_id}`.
 mod statistics;
 /// `GET` and `PUT …/user/{user_id}/subscription`.

@@ -165,3 +165,20 @@ async fn alerts_of_a_past_period_are_listed_with_it() {
         assert_eq!(thresholds(stats["alerts"].as_array().unwrap()), expected, "{query}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dashboard_notifications_are_shown_until_they_are_read() {
+    let server = shared().await;
+    record(&server, &calls("noticed", "gemini", 95)).await;
+    for left in [2, 1, 0] {
+        let dashboard = data(&server, "dashboard/noticed").await;
+        let shown = dashboard["alerts"].as_array().unwrap();
+        assert_eq!(shown.len(), left);
+        assert_eq!(dashboard["summary"]["unread_alerts"], left);
+        if let Some(newest) = shown.first() {
+            mark_read(&server, newest).await;
+        }
+    }
+    let (all, ..) = alerts(&server, "noticed").await;
+    assert!(all.iter().all(|alert| alert["is_read"] == true), "what was read is still listed");
+}

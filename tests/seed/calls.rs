@@ -81,8 +81,13 @@ async fn what_the_plan_does_not_sell_is_a_subscription_exception() {
     let refused = server.post(ENFORCE, &ask("unsold", "openai", 1)).await;
     let refused = failure(refused, 403, "SubscriptionException");
     assert_eq!(refused["details"]["reason"], "not_in_plan");
-    server.subscribe("unsold", "pro").await;
-    let model = json!({ "user_id": "unsold", "provider": "openai", "model": "no-such-model" });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_priced_is_a_pricing_exception() {
+    let server = shared().await;
+    server.subscribe("priceless", "pro").await;
+    let model = json!({ "user_id": "priceless", "provider": "openai", "model": "no-such-model" });
     let refused = failure(server.post(ENFORCE, &model).await, 422, "PricingException");
     assert_eq!(refused["details"]["reason"], "unpriced");
 }

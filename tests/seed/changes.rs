@@ -22,7 +22,7 @@ async fn a_plan_is_validated_field_by_field() {
     let made = server.put(PLAN, &plan()).await.data();
     assert_members(
         &made,
-        "id name tier price_monthly price_yearly description features providers limits",
+        "id name tier price_monthly price_yearly description features providers quotas limits",
     );
     assert_eq!(made["price_monthly"].to_string(), "49.5");
     for (pointer, wrong) in [
@@ -59,6 +59,65 @@ async fn a_plan_is_validated_field_by_field() {
     let again = server.get("/api/subscription/plans").await.data();
     let plans = again["plans"].as_array().unwrap();
     assert!(plans.contains(&made), "what was refused changed nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_was_put_can_be_read_and_put_again() {
+    let server = Server::start(&Home::new()).await;
+    let mut put = plan();
+    put["quotas"] = json!([
+        {
+            "name": "gemini_calls", "meter": "calls", "providers": ["gemini"],
+            "models": ["gemini-2.5-pro", "gemini-2.5-flash"], "window": "sliding:3600",
+            "limit": 10, "mode": "soft", "grace_percent": 0,
+        },
+        {
+            "name": "monthly_cost", "meter": "cost", "providers": [], "models": [],
+            "window": "month", "limit": 12.345678, "mode": "hard", "grace_percent": 5,
+        },
+        {
+            "name": "images", "meter": "images", "providers": [], "models": [],
+            "window": "lifetime", "limit": null, "mode": "hard", "grace_percent": 0,
+        },
+        {
+            "name": "pages", "meter": "pages", "providers": [], "models": [],
+            "window": "day", "limit": 0, "mode": "hard", "grace_percent": 0,
+        },
+    ]);
+    for providers in [json!(["gemini", "openai"]), json!([]), Value::Null] {
+        put["providers"] = providers;
+        let mut made = server.put(PLAN, &put).await.data();
+        for (name, value) in put.as_object().unwrap() {
+            assert_eq!(made[name].to_string(), value.to_string(), "{name}");
+        }
+        server.subscribe("ann", "team").await;
+        let path = "/api/subscription/user/ann/subscription";
+        let subscription = server.get(path).await.data();
+        for member in ["quotas", "providers", "features", "limits"] {
+            assert_eq!(subscription[member], made[member], "{member}");
+        }
+        let listed = server.get("/api/subscription/plans").await.data();
+        assert!(listed["plans"].as_array().unwrap().contains(&made));
+        // The limits say in other words what the quotas do.
+        let limits = made.as_object_mut().unwrap().remove("limits").unwrap();
+        assert_eq!(limits["monthly_cost"].to_string(), "12.345678");
+        let again = server.put(PLAN, &made).await.data();
+        made["limits"] = limits;
+        assert_eq!(again, made);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_shipped_plan_can_be_put_as_it_was_read() {
+    let server = Server::start(&Home::new()).await;
+    let before = server.get("/api/subscription/plans").await.data();
+    for plan in before["plans"].as_array().unwrap() {
+        let mut put = plan.clone();
+        put.as_object_mut().unwrap().remove("limits");
+        let path = format!("/api/subscription/plans/{}", plan["id"].as_str().unwrap());
+        assert_eq!(server.put(&path, &put).await.data(), *plan);
+    }
+    assert_eq!(server.get("/api/subscription/plans").await.data(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

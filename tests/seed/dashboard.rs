@@ -144,7 +144,7 @@ async fn usage_recommendations_come_from_the_alert_policy() {
     record(&server, &calls("ann", "gemini", 1)).await;
     let dashboard = data(&server, "dashboard/ann").await;
     let recommendation = &dashboard["recommendations"][0];
-    assert_members(recommendation, "type title message");
+    assert_members(recommendation, "type title message plan");
     assert_eq!(recommendation["type"], "upgrade_plan");
     assert_eq!(dashboard["summary"]["usage_status"], "warning");
     assert_eq!(dashboard["summary"]["unread_alerts"], 1);

@@ -23,7 +23,7 @@ async fn a_subscription_tells_all_of_itself() {
     assert_members(
         &subscription,
         "user_id plan_name plan_id tier status billing_cycle current_period_start \
-         current_period_end timezone anchor_day auto_renew limits features",
+         current_period_end timezone anchor_day auto_renew limits providers quotas features",
     );
     for (member, value) in [
         ("user_id", json!("subscribed")),

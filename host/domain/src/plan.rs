@@ -67,6 +67,13 @@ pub enum Mode {
     Soft,
 }
 
+impl Plan {
+    /// Whether the plan sells this provider.
+    pub fn sells(&self, provider: &ProviderId) -> bool {
+        self.providers.as_ref().is_none_or(|sold| sold.contains(provider))
+    }
+}
+
 impl Quota {
     /// Whether a call to this provider and model counts in this quota.
     pub fn covers(&self, provider: &ProviderId, model: Option<&ModelId>) -> bool {

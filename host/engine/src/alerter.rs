@@ -1,12 +1,12 @@
 //! What all alert policies together find worth a warning.
 
-use tollgate_domain::{Alert, Reading};
+use tollgate_domain::{Alert, Reading, Usd};
 
 use crate::beside::Seat;
 use crate::fault::Fault;
-use crate::kinds::{Alerts, Recommendation};
+use crate::kinds::{Alerts, ModelName, ModelUse, Outlook, Recommendation};
 use crate::policy::Handle;
-use crate::question::{Due, Recommend};
+use crate::question::{Advise, Candidates, Due, Recommend};
 
 /// The alert policies of one set, each with an instance at hand, as in [`Judge`](crate::Judge).
 pub struct Alerter {
@@ -20,32 +20,66 @@ impl Alerter {
 
     /// The alerts that are due. May be asked again; whoever asks raises each only once.
     pub fn due(&mut self, readings: &[Reading]) -> Vec<Alert> {
-        self.ask(readings, |alert, own| alert.call(&Due(own)))
-    }
-
-    /// Advice for a dashboard.
-    pub fn recommend(&mut self, readings: &[Reading]) -> Vec<Recommendation> {
-        self.ask(readings, |alert, own| alert.call(&Recommend(own)))
-    }
-
-    /// Asks every policy about the readings that concern it. What a failing one would have said
-    /// is lost until the next call: alerts are due for as long as their cause lasts.
-    fn ask<T>(
-        &mut self,
-        readings: &[Reading],
-        question: impl Fn(&mut Handle<Alerts>, &[&Reading]) -> Result<Vec<T>, Fault>,
-    ) -> Vec<T> {
         let mut all = Vec::new();
         for alert in &mut self.alerts {
-            let applies = &alert.policy().card.manifest.applies_to;
-            let own: Vec<_> = readings.iter().filter(|reading| applies.reading(reading)).collect();
-            if own.is_empty() {
-                continue;
-            }
-            if let Ok(answers) = question(alert, &own) {
-                all.extend(answers);
+            // What a failing one would have said is lost until the next call: alerts are due for as
+            // long as their cause lasts.
+            all.extend(about(alert, readings, |alert, own| alert.call(&Due(own))));
+        }
+        all
+    }
+
+    /// Advice for a dashboard. `price` says what the same use would cost with another model, or
+    /// with its own, today. A policy that does not ask for an outlook is shown the readings.
+    pub fn recommend(
+        &mut self,
+        outlook: &Outlook,
+        mut price: impl FnMut(&ModelUse, &ModelName) -> Option<Usd>,
+    ) -> Vec<Recommendation> {
+        let mut all = Vec::new();
+        for alert in &mut self.alerts {
+            if alert.policy().terms.advises {
+                all.extend(advice(alert, outlook, &mut price).unwrap_or_default());
+            } else {
+                let recommend =
+                    |alert: &mut Handle<Alerts>, own: &[&Reading]| alert.call(&Recommend(own));
+                all.extend(about(alert, &outlook.readings, recommend));
             }
         }
         all
     }
+}
+
+/// Asks a policy about the readings that concern it, if any do.
+fn about<T>(
+    alert: &mut Handle<Alerts>,
+    readings: &[Reading],
+    question: impl Fn(&mut Handle<Alerts>, &[&Reading]) -> Result<Vec<T>, Fault>,
+) -> Vec<T> {
+    let applies = &alert.policy().card.manifest.applies_to;
+    let own: Vec<_> = readings.iter().filter(|reading| applies.reading(reading)).collect();
+    match &own[..] {
+        [] => Vec::new(),
+        own => question(alert, own).unwrap_or_default(),
+    }
+}
+
+/// Asks a policy what to compare, and then what it advises.
+fn advice(
+    alert: &mut Handle<Alerts>,
+    outlook: &Outlook,
+    price: &mut impl FnMut(&ModelUse, &ModelName) -> Option<Usd>,
+) -> Result<Vec<Recommendation>, Fault> {
+    let applies = &alert.policy().card.manifest.applies_to;
+    if !applies.level(&outlook.subject, outlook.plan.as_ref()) {
+        return Ok(Vec::new());
+    }
+    let mut own = applies.outlook(outlook);
+    let models = own.models();
+    if !models.is_empty() {
+        let asked = Candidates { subject: &outlook.subject, models: &models };
+        let candidates = alert.call(&asked)?;
+        own.price(&models, &candidates, price);
+    }
+    alert.call(&Advise(&own))
 }

@@ -12,7 +12,8 @@ wasmtime::component::bindgen!({
         world any-policy {
             include tollgate:policy/tier-policy@0.1.0;
             include tollgate:policy/coded-pricing-policy@0.1.0;
-            include tollgate:policy/alert-policy@0.1.0;
+            include tollgate:policy/wishing-pricing-policy@0.1.0;
+            include tollgate:policy/advising-alert-policy@0.1.0;
             include tollgate:policy/adjustment-policy@0.1.0;
         }
     ",
@@ -22,6 +23,6 @@ wasmtime::component::bindgen!({
 });
 
 pub(crate) use exports::tollgate::policy::{
-    adjustments, alerts, coded_prices, lifecycle, price_terms, price_wishes, prices, tiers,
+    adjustments, advice, alerts, coded_prices, lifecycle, price_terms, price_wishes, prices, tiers,
 };
 pub(crate) use tollgate::policy::{logging, types};

@@ -25,8 +25,11 @@ use crate::policy::Policy;
 
 pub use adjustment::Payer;
 pub(crate) use adjustment::{Adjustments, adjust};
-pub use alert::Recommendation;
-pub(crate) use alert::{Alerts, due, recommend};
+pub(crate) use alert::{Alerts, advise, candidates, due, recommend};
+pub use alert::{
+    Alternative, Candidate, ModelName, ModelUse, MonthOfUse, Offer, OfferedQuota, Outlook,
+    Recommendation,
+};
 pub(crate) use needs::Needs;
 pub(crate) use pricing::{Answer, Claim, Pricing, estimate, extract, price};
 pub use pricing::{Average, Rejected};
@@ -121,4 +124,15 @@ pub(crate) trait PolicyKind: Sized + 'static {
 
     /// Runs the test calls, which touch everything that a policy of these terms is asked for.
     fn probe(instance: &mut Instance<Self>, terms: &Self::Terms) -> Result<Self::Answers, Fault>;
+}
+
+/// Whether the plugin exports an interface that a policy of its kind may have besides.
+fn exports(pre: &InstancePre<GuestState>, interface: &str) -> bool {
+    let component = pre.component();
+    let component_type = component.component_type();
+    let mut exports = component_type.exports(component.engine());
+    exports.any(|(name, _)| {
+        let version = name.strip_prefix("tollgate:policy/");
+        version.and_then(|name| name.strip_prefix(interface)).is_some_and(|it| it.starts_with('@'))
+    })
 }

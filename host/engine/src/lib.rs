@@ -65,7 +65,10 @@ pub use component::{ComponentError, component_from_module};
 pub use document::Document;
 pub use history::Cause;
 pub use judge::Judge;
-pub use kinds::{Average, Kind, Payer, Recommendation, Rejected};
+pub use kinds::{
+    Alternative, Average, Candidate, Kind, ModelName, ModelUse, MonthOfUse, Offer, OfferedQuota,
+    Outlook, Payer, Recommendation, Rejected,
+};
 pub use logging::LogContext;
 pub use metrics::{EngineMetrics, PolicyMetrics};
 pub use options::Options;

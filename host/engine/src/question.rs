@@ -11,7 +11,8 @@ use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::instance::Instance;
 use crate::kinds::{
-    self, Adjustments, Alerts, Average, Payer, PolicyKind, Pricing, Recommendation, Rejected, Tiers,
+    self, Adjustments, Alerts, Average, Candidate, ModelName, Outlook, Payer, PolicyKind, Pricing,
+    Recommendation, Rejected, Tiers,
 };
 
 /// One question to a policy of the kind `K`, as it is asked in the midst of a call: everything is
@@ -70,6 +71,15 @@ pub(crate) struct Due<'a>(pub &'a [&'a Reading]);
 /// What there is to advise.
 pub(crate) struct Recommend<'a>(pub &'a [&'a Reading]);
 
+/// Which models might have served instead.
+pub(crate) struct Candidates<'a> {
+    pub subject: &'a SubjectPath,
+    pub models: &'a [ModelName],
+}
+
+/// What there is to advise, given all that there is to choose from.
+pub(crate) struct Advise<'a>(pub &'a Outlook);
+
 /// What the host may ask a policy, with all that belongs to it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +91,8 @@ pub enum Question {
     Extract { provider: ProviderId, flavor: String, response: String, subject: Option<SubjectPath> },
     Due { readings: Vec<Reading> },
     Recommend { readings: Vec<Reading> },
+    Candidates { subject: SubjectPath, models: Vec<ModelName> },
+    Advise { outlook: Outlook },
 }
 
 /// What a policy answered. A pricing policy may say that what was stated is wrong, and says nothing
@@ -94,6 +106,7 @@ pub enum Answer {
     Extraction(Result<Option<Extraction>, Rejected>),
     Alerts(Vec<Alert>),
     Recommendations(Vec<Recommendation>),
+    Candidates(Vec<Candidate>),
 }
 
 impl Question {
@@ -108,6 +121,8 @@ impl Question {
             Self::Due { readings } | Self::Recommend { readings } => {
                 readings.first().map(|reading| &reading.subject)
             }
+            Self::Candidates { subject, .. } => Some(subject),
+            Self::Advise { outlook } => Some(&outlook.subject),
         }
     }
 
@@ -141,6 +156,12 @@ impl Question {
             }
             (AnyPolicy::Alert(policy), Self::Recommend { readings }) => {
                 policy.answer(&Recommend(&readings.iter().collect::<Vec<_>>()), to)
+            }
+            (AnyPolicy::Alert(policy), Self::Candidates { subject, models }) => {
+                policy.answer(&Candidates { subject, models }, to)
+            }
+            (AnyPolicy::Alert(policy), Self::Advise { outlook }) => {
+                policy.answer(&Advise(outlook), to)
             }
             (_, _) => Err(Fault::Unavailable("it is of another kind".into())),
         }
@@ -280,6 +301,39 @@ impl Ask<Alerts> for Recommend<'_> {
     }
 }
 
+impl Ask<Alerts> for Candidates<'_> {
+    type Answer = Vec<Candidate>;
+
+    fn ask(&self, instance: &mut Instance<Alerts>) -> Result<Vec<Candidate>, Fault> {
+        kinds::candidates(instance, self.models)
+    }
+
+    fn subject(&self) -> Option<&SubjectPath> {
+        Some(self.subject)
+    }
+
+    fn question(&self) -> Question {
+        let Self { subject, models } = *self;
+        Question::Candidates { subject: subject.clone(), models: models.to_vec() }
+    }
+}
+
+impl Ask<Alerts> for Advise<'_> {
+    type Answer = Vec<Recommendation>;
+
+    fn ask(&self, instance: &mut Instance<Alerts>) -> Result<Vec<Recommendation>, Fault> {
+        kinds::advise(instance, self.0)
+    }
+
+    fn subject(&self) -> Option<&SubjectPath> {
+        Some(&self.0.subject)
+    }
+
+    fn question(&self) -> Question {
+        Question::Advise { outlook: self.0.clone() }
+    }
+}
+
 fn owned(readings: &[&Reading]) -> Vec<Reading> {
     readings.iter().map(|&reading| reading.clone()).collect()
 }
@@ -300,5 +354,6 @@ answers! {
     kinds::Answer<Quote> => Quote,
     kinds::Answer<Extraction> => Extraction,
     Vec<Alert> => Alerts,
-    Vec<Recommendation> => Recommendations
+    Vec<Recommendation> => Recommendations,
+    Vec<Candidate> => Candidates
 }

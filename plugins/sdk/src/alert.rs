@@ -5,6 +5,7 @@ pub use crate::bindings::alert::exports::tollgate::policy::alerts::{
 };
 
 use crate::Policy;
+use crate::advice::{Advice, Candidate, Model, Outlook};
 use crate::bindings::alert::exports::tollgate::policy::alerts::Guest;
 use crate::export::{self, Slot};
 
@@ -14,10 +15,25 @@ pub trait AlertPolicy: Policy {
     /// made them so.
     fn due(&self, readings: &[Reading]) -> Vec<Alert>;
 
-    /// Advice for a dashboard; none unless it says otherwise.
+    /// Advice for a dashboard on how quotas stand; none unless it says otherwise.
     fn recommend(&self, readings: &[Reading]) -> Vec<Recommendation> {
         let _ = readings;
         Vec::new()
+    }
+
+    /// The models that might have served instead of those that were used, for the host to price;
+    /// none unless it says otherwise.
+    fn candidates(&self, used: &[Model]) -> Vec<Candidate> {
+        let _ = used;
+        Vec::new()
+    }
+
+    /// Advice for a dashboard, given all that there is to choose from: what [`recommend`] says of
+    /// the quotas, unless it says otherwise.
+    ///
+    /// [`recommend`]: Self::recommend
+    fn advise(&self, outlook: &Outlook) -> Vec<Advice> {
+        self.recommend(&outlook.readings).into_iter().map(Advice::from).collect()
     }
 }
 

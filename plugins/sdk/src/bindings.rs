@@ -71,7 +71,10 @@ pub mod alert {
         path: "../../wit",
         inline: "
             package tollgate:plugin-alert;
-            world alert { export tollgate:policy/alerts@0.1.0; }
+            world alert {
+                export tollgate:policy/alerts@0.1.0;
+                export tollgate:policy/advice@0.1.0;
+            }
         ",
         with: {
             "tollgate:policy/types@0.1.0": crate::bindings::common::tollgate::policy::types,

@@ -19,6 +19,7 @@ pub mod bindings;
 pub mod export;
 
 pub mod adjustment;
+pub mod advice;
 pub mod alert;
 pub mod config;
 pub mod log;

@@ -4,6 +4,9 @@ use tollgate_plugin::{AlertPolicy, Decimal, Policy, Problem, config};
 
 use crate::ThresholdAlerts;
 
+/// Which models and plans are advised.
+mod advice;
+
 const SHIPPED: &str = include_str!("../../../policies/threshold-alerts.toml");
 
 fn configured(config: &Value) -> Result<ThresholdAlerts, Vec<Problem>> {
@@ -124,6 +127,19 @@ fn configuration_errors_name_the_path() {
         (json!({"thresholds": [80.5]}), "/thresholds/0"),
         (json!({"thresholds": [80], "recommend_from": 0}), "/recommend_from"),
         (json!({"threshold": [80]}), "/threshold"),
+        (json!({"thresholds": [80], "downgrade_below": 101}), "/downgrade_below"),
+        (
+            json!({"thresholds": [80], "cheaper_models_from": {"usd": "-1", "percent": 5}}),
+            "/cheaper_models_from/usd",
+        ),
+        (
+            json!({"thresholds": [80], "alternatives": [{"provider": "gemini", "by": []}]}),
+            "/alternatives/0/by",
+        ),
+        (
+            json!({"thresholds": [80], "alternatives": [{"provider": "gemini", "by": [{}]}]}),
+            "/alternatives/0/by/0",
+        ),
     ] {
         let problems = configured(&config).err().expect("problems");
         assert_eq!(problems[0].path, path, "{problems:?}");

@@ -1,6 +1,9 @@
 //! How a warning reads.
 
+use tollgate_plugin::advice::Advice;
 use tollgate_plugin::alert::{Alert, Reading, Recommendation};
+
+const LARGER: &str = "Consider a larger plan";
 
 pub(crate) fn alert(position: u32, threshold: u32, reading: &Reading) -> Alert {
     let quota = &reading.quota;
@@ -42,20 +45,36 @@ pub(crate) fn upgrades<'r>(near: impl Iterator<Item = &'r Reading>) -> Vec<Recom
     }
     let advice = plans.into_iter().map(|(subject, plan, standings)| Recommendation {
         kind: "upgrade_plan".into(),
-        title: "Consider a larger plan".into(),
+        title: LARGER.into(),
         message: format!("{subject} on the plan {plan} used {}.", standings.join("; ")),
     });
     advice.collect()
+}
+
+/// The same for one subject whose plan is not on sale.
+pub(crate) fn larger_plan(near: &[&Reading]) -> Advice {
+    let mut advice = upgrades(near.iter().copied()).into_iter().map(Advice::from);
+    advice.next().unwrap_or_else(|| Advice::new("upgrade_plan", LARGER, ""))
+}
+
+/// How these stand, in one sentence.
+pub(crate) fn standings<'r>(readings: impl Iterator<Item = &'r Reading>) -> String {
+    readings.map(standing).collect::<Vec<_>>().join("; ")
+}
+
+/// What a meter counts, in words.
+pub(crate) fn unit(meter: &str) -> String {
+    match meter {
+        "cost" => "USD".into(),
+        meter => meter.replace('_', " "),
+    }
 }
 
 /// For instance `4000 of 5000 calls this month (gemini_calls)`, or `9 of 10 calls in 60 seconds
 /// (bursts)`.
 fn standing(reading: &Reading) -> String {
     let Reading { quota, meter, window, limit, after, .. } = reading;
-    let unit = match meter.as_str() {
-        "cost" => "USD".into(),
-        meter => meter.replace('_', " "),
-    };
+    let unit = unit(meter);
     let when = match (window.as_str(), window.strip_prefix("sliding:")) {
         ("day", _) => "today".into(),
         ("lifetime", _) => "in total".into(),

@@ -1,17 +1,19 @@
 //! Alert policies: when somebody is warned, and what they are advised.
 
+mod advice;
+mod outlook;
 mod probe;
 
 use std::sync::Arc;
 
 use serde::Serialize;
-use tollgate_domain::{Alert, Reading};
+use tollgate_domain::{Alert, PlanId, Reading, Usd};
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
-use super::{Kind, PolicyKind};
+use super::{Kind, PolicyKind, exports};
 use crate::bad_output::{BadOutput, each};
-use crate::bindings::alerts;
+use crate::bindings::{advice as advice_interface, alerts};
 use crate::candidate::AnyPolicy;
 use crate::decimal::from_amount;
 use crate::fault::Fault;
@@ -19,7 +21,31 @@ use crate::guest_state::GuestState;
 use crate::instance::Instance;
 use crate::policy::Policy;
 
+pub(crate) use advice::{advise, candidates};
+pub use outlook::{
+    Alternative, Candidate, ModelName, ModelUse, MonthOfUse, Offer, OfferedQuota, Outlook,
+};
+
 pub(crate) struct Alerts;
+
+/// Where the functions of an alert policy's interfaces are.
+pub(crate) struct Indices {
+    alerts: alerts::GuestIndices,
+    advice: Option<advice_interface::GuestIndices>,
+}
+
+/// The functions of one instance.
+pub(crate) struct Functions {
+    alerts: alerts::Guest,
+    advice: Option<advice_interface::Guest>,
+}
+
+/// What an alert policy is asked.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Attention {
+    /// Whether it advises on all that there is to choose from, instead of on readings alone.
+    pub advises: bool,
+}
 
 /// Advice for a dashboard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,20 +54,33 @@ pub struct Recommendation {
     pub kind: String,
     pub title: String,
     pub message: String,
+    /// The plan that is advised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// The model that is advised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<ModelName>,
+    /// How much less it would have cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saving: Option<Usd>,
 }
 
 const SEVERITIES: [&str; 3] = ["info", "warning", "error"];
 
 impl PolicyKind for Alerts {
-    type Indices = alerts::GuestIndices;
-    type Guest = alerts::Guest;
-    type Terms = ();
+    type Indices = Indices;
+    type Guest = Functions;
+    type Terms = Attention;
     type Answers = (Vec<Alert>, Vec<Recommendation>);
 
     const KIND: Kind = Kind::Alert;
 
     fn indices(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self::Indices> {
-        alerts::GuestIndices::new(pre)
+        let advises = exports(pre, "advice");
+        Ok(Indices {
+            alerts: alerts::GuestIndices::new(pre)?,
+            advice: advises.then(|| advice_interface::GuestIndices::new(pre)).transpose()?,
+        })
     }
 
     fn load(
@@ -49,21 +88,33 @@ impl PolicyKind for Alerts {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
-        indices.load(store, instance)
+        let advice = indices.advice.as_ref();
+        Ok(Functions {
+            alerts: indices.alerts.load(&mut *store, instance)?,
+            advice: advice.map(|advice| advice.load(store, instance)).transpose()?,
+        })
     }
 
     fn any(policy: Arc<Policy<Self>>) -> AnyPolicy {
         AnyPolicy::Alert(policy)
     }
 
-    fn terms(_: &mut Instance<Self>) -> Result<(), Fault> {
-        Ok(())
+    fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {
+        instance.set_up(|guest, _| Ok(Attention { advises: guest.advice.is_some() }))
     }
 
-    fn probe(instance: &mut Instance<Self>, (): &()) -> Result<Self::Answers, Fault> {
+    fn probe(instance: &mut Instance<Self>, terms: &Self::Terms) -> Result<Self::Answers, Fault> {
         let readings = probe::readings();
         let readings: Vec<_> = readings.iter().collect();
-        Ok((due(instance, &readings)?, recommend(instance, &readings)?))
+        let due = due(instance, &readings)?;
+        let mut advice = recommend(instance, &readings)?;
+        if let Some(mut outlook) = probe::outlook().filter(|_| terms.advises) {
+            let models = outlook.models();
+            let candidates = candidates(instance, &models)?;
+            outlook.price(&models, &candidates, &mut |used, _| Some(used.cost));
+            advice.extend(advise(instance, &outlook)?);
+        }
+        Ok((due, advice))
     }
 }
 
@@ -74,8 +125,8 @@ pub(crate) fn due(
 ) -> Result<Vec<Alert>, Fault> {
     let windows = windows(readings);
     let shown = shown(readings, &windows)?;
-    let answer =
-        instance.call(input_bytes(readings), |guest, store| guest.call_due(store, &shown))?;
+    let answer = instance
+        .call(input_bytes(readings), |guest, store| guest.alerts.call_due(store, &shown))?;
     Ok(each("alerts", answer, |alert| read(alert, readings))?)
 }
 
@@ -87,11 +138,14 @@ pub(crate) fn recommend(
     let windows = windows(readings);
     let shown = shown(readings, &windows)?;
     let bytes = input_bytes(readings);
-    let answer = instance.call(bytes, |guest, store| guest.call_recommend(store, &shown))?;
+    let answer = instance.call(bytes, |guest, store| guest.alerts.call_recommend(store, &shown))?;
     let advice = answer.into_iter().map(|advice| Recommendation {
         kind: advice.kind,
         title: advice.title,
         message: advice.message,
+        plan: None,
+        by: None,
+        saving: None,
     });
     Ok(advice.collect())
 }

@@ -18,7 +18,7 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use self::coded::Coded;
 use super::call::{Fact, with_call};
 use super::needs::Need;
-use super::{Kind, PolicyKind};
+use super::{Kind, PolicyKind, exports};
 use crate::bad_output::{BadOutput, each, word};
 use crate::bindings::{coded_prices, price_terms, price_wishes, prices};
 use crate::candidate::AnyPolicy;
@@ -49,17 +49,6 @@ pub(crate) struct Functions {
 /// that is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Average(pub Vec<(QuantityName, u64)>);
-
-/// Whether the plugin exports an interface that a pricing policy may have besides.
-fn exports(pre: &InstancePre<GuestState>, interface: &str) -> bool {
-    let component = pre.component();
-    let component_type = component.component_type();
-    let mut exports = component_type.exports(component.engine());
-    exports.any(|(name, _)| {
-        let version = name.strip_prefix("tollgate:policy/");
-        version.and_then(|name| name.strip_prefix(interface)).is_some_and(|it| it.starts_with('@'))
-    })
-}
 
 /// What a pricing policy covers.
 #[derive(Debug, PartialEq)]

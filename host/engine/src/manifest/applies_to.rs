@@ -4,7 +4,7 @@ use tollgate_domain::{Call, ModelId, PlanId, ProviderId, Reading, Snapshot, Subj
 
 use super::ManifestError;
 use super::reader::Field;
-use crate::Kind;
+use crate::kinds::{Kind, Outlook};
 
 /// A list that is empty narrows nothing. An entry is a name, or the beginning of one and a `*`;
 /// a subject stands for everything beneath it too.
@@ -59,6 +59,16 @@ impl AppliesTo {
             && self.subject(&reading.subject)
     }
 
+    /// Whether it applies to a subject with this plan, whatever it uses.
+    pub fn level(&self, subject: &SubjectPath, plan: Option<&PlanId>) -> bool {
+        self.subject(subject) && any(&self.plans, plan.map(PlanId::as_str), matches)
+    }
+
+    /// The part of an outlook that it applies to.
+    pub fn outlook(&self, outlook: &Outlook) -> Outlook {
+        outlook.narrowed(|it| self.reading(it), |provider| self.provider(Some(provider)))
+    }
+
     pub fn provider(&self, provider: Option<&ProviderId>) -> bool {
         any(&self.providers, provider.map(ProviderId::as_str), matches)
     }
@@ -71,7 +81,7 @@ impl AppliesTo {
         any(&self.plans, Some(plan.as_str()), matches)
     }
 
-    fn subject(&self, subject: &SubjectPath) -> bool {
+    pub fn subject(&self, subject: &SubjectPath) -> bool {
         any(&self.subjects, Some(subject.as_str()), |entry, subject| {
             let rest = subject.strip_prefix(entry);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -14,7 +14,8 @@ use crate::kinds::{Kind, PolicyKind};
 use crate::manifest::{AppliesTo, Manifest};
 use crate::policy::{Handle, Policy};
 use crate::question::{
-    Adjust, Answer, Ask, Due, Evaluate, Expect, Extract, Price, Question, Recommend,
+    Adjust, Advise, Answer, Ask, Candidates, Due, Evaluate, Expect, Extract, Price, Question,
+    Recommend,
 };
 use crate::stats::Spent;
 
@@ -112,6 +113,14 @@ impl Trial {
             (AnyPolicy::Alert(policy), Question::Recommend { readings }) => {
                 Some(measure(policy, Recommend(&own(readings, applies))))
             }
+            (AnyPolicy::Alert(policy), Question::Candidates { subject, models })
+                if policy.terms.advises =>
+            {
+                Some(measure(policy, Candidates { subject, models }))
+            }
+            (AnyPolicy::Alert(policy), Question::Advise { outlook }) if policy.terms.advises => {
+                Some(measure(policy, Advise(&applies.outlook(outlook))))
+            }
             _ => None,
         }
     }
@@ -131,6 +140,8 @@ fn concerns(question: &Question, applies: &AppliesTo) -> bool {
         Question::Due { readings } | Question::Recommend { readings } => {
             !own(readings, applies).is_empty()
         }
+        Question::Candidates { subject, .. } => applies.subject(subject),
+        Question::Advise { outlook } => applies.level(&outlook.subject, outlook.plan.as_ref()),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tollgate_domain::{Amount, Plan, QuotaState, Reading, SubjectId};
+use tollgate_domain::{Amount, BillingCycle, Plan, QuotaState, Reading, SubjectId};
 use tollgate_engine::Recommendation;
 use tollgate_ledger::{Alerts, MonthUsage, Period, PeriodUsage};
 
+use super::outlook::Standing;
 use super::projections::{DAYS, Month, Projections};
 use super::statistics::Statistics;
 use super::usage::{alerts_of, plan, statistics};
@@ -49,12 +50,19 @@ impl Service {
             Month { span: usage.span, now: usage.at, calendar, used: &usage.table, days: &days };
         let projections = Projections::new(&month, plan.as_deref());
         let readings = readings(&subject, &usage, plan.as_ref());
-        let recommendations = match &readings[..] {
-            [] => vec![],
-            readings => set.alerter().recommend(readings),
+        let months = self.ledger.months(&subject, MONTHS, set.plans(), clock).await?;
+        let billing_cycle = usage.subscription.as_ref().map(|own| own.billing_cycle);
+        let standing = Standing {
+            subject: &subject,
+            readings,
+            plan,
+            billing_cycle: billing_cycle.unwrap_or(BillingCycle::Monthly),
+            months: &months,
+            at: usage.at,
         };
+        let recommendations = self.advice(&set, standing).await?;
         Ok(Dashboard {
-            months: self.ledger.months(&subject, MONTHS, set.plans(), clock).await?,
+            months,
             alerts,
             total: statistics(total, of_total, &set)?,
             current: statistics(usage, of_current, &set)?,

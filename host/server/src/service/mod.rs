@@ -13,6 +13,7 @@ mod documents;
 mod error;
 mod logs;
 mod notifications;
+mod outlook;
 mod payer;
 mod policies;
 mod price;

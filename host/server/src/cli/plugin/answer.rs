@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use tollgate_domain::{Amount, Estimate, ExpectedCost, Extraction, Opinion, Quote, Usage};
-use tollgate_engine::{Answer, Failed, Rejected};
+use tollgate_engine::{Answer, Failed, Recommendation, Rejected};
 
 /// In the words of the contract. What is absent is spelled out, since TOML has no null.
 pub fn shown(answer: &Result<Answer, Failed>) -> Value {
@@ -13,13 +13,9 @@ pub fn shown(answer: &Result<Answer, Failed>) -> Value {
         Ok(Answer::Extraction(extraction)) => unless_rejected(extraction, shown_extraction),
         Ok(Answer::Alerts(alerts)) => json!({ "alerts": alerts }),
         Ok(Answer::Recommendations(advice)) => {
-            let shown = advice.iter().map(|advice| {
-                json!({
-                    "kind": advice.kind, "title": advice.title, "message": advice.message,
-                })
-            });
-            json!({ "recommendations": shown.collect::<Vec<_>>() })
+            json!({ "recommendations": advice.iter().map(shown_advice).collect::<Vec<_>>() })
         }
+        Ok(Answer::Candidates(candidates)) => json!({ "candidates": candidates }),
         Err(failed) => json!({ "failed": failed.kind, "message": failed.message }),
     }
 }
@@ -34,6 +30,17 @@ fn unless_rejected<T>(
             json!({ "rejected": { "code": rejected.code, "message": rejected.message } })
         }
     }
+}
+
+fn shown_advice(advice: &Recommendation) -> Value {
+    let Recommendation { kind, title, message, plan, by, saving } = advice;
+    let mut shown = json!({ "kind": kind, "title": title, "message": message });
+    for (name, value) in [("plan", json!(plan)), ("by", json!(by)), ("saving", json!(saving))] {
+        if !value.is_null() {
+            shown[name] = value;
+        }
+    }
+    shown
 }
 
 /// The answer of a policy that is not asked.

@@ -2,6 +2,7 @@
 //! files of cases and in JSON for a single call.
 
 mod exact;
+mod outlook;
 mod question;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use tollgate_domain::{
 };
 
 use exact::{Exact, Word};
+use outlook::{StatedModel, StatedOutlook};
 
 /// A file of cases.
 #[derive(Deserialize)]
@@ -41,6 +43,11 @@ pub struct Case {
     estimated_cost: Option<Exact>,
     #[serde(default)]
     readings: Vec<StatedReading>,
+    /// The models that were used, for what might have served instead.
+    #[serde(default)]
+    used: Vec<StatedModel>,
+    /// What there is to choose from; its readings are those of the case.
+    outlook: Option<StatedOutlook>,
     response: Option<StatedResponse>,
     /// Nobody that prices depend on, unless stated.
     #[serde(default)]
@@ -64,6 +71,8 @@ enum Ask {
     Extract,
     Due,
     Recommend,
+    Candidates,
+    Advise,
 }
 
 /// As in the body of `POST /v1/check`.

@@ -4,7 +4,9 @@ use axum::http::Uri;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use tollgate_domain::{Method, Projection, QuotaName, Timestamp};
+use tollgate_domain::{
+    Method, ModelId, PlanId, Projection, ProviderId, QuotaName, Timestamp,
+};
 use tollgate_engine::Recommendation;
 use tollgate_ledger::Period;
 use utoipa::ToSchema;
@@ -105,6 +107,17 @@ struct RecommendationView<'a> {
     r#type: &'a str,
     title: &'a str,
     message: &'a str,
+    /// The plan that is advised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a PlanId>,
+    /// Whose model is advised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a ProviderId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a ModelId>,
+    /// How much less it would have cost, in a month, or in a year where a year is paid at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saving: Option<Dollars>,
 }
 
 /// See all that a dashboard shows
@@ -191,8 +204,16 @@ impl Range {
 
 impl<'a> RecommendationView<'a> {
     fn new(recommendation: &'a Recommendation) -> Self {
-        let Recommendation { kind, title, message } = recommendation;
-        Self { r#type: kind, title, message }
+        let Recommendation { kind, title, message, plan, by, saving } = recommendation;
+        Self {
+            r#type: kind,
+            title,
+            message,
+            plan: plan.as_ref(),
+            provider: by.as_ref().map(|by| &by.provider),
+            model: by.as_ref().and_then(|by| by.model.as_ref()),
+            saving: saving.map(Exact),
+        }
     }
 }
 

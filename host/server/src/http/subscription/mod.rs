@@ -12,6 +12,7 @@ mod page;
 mod plans;
 mod price_details;
 mod pricing;
+mod quotas;
 mod subscriptions;
 mod track;
 mod trends;

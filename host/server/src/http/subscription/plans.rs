@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::envelope::{Exception, Message, answer};
 use super::limits::Limits;
 use super::page::Asked;
+use super::quotas::{QuotaView, quotas};
 use crate::http::App;
 use crate::http::fields::Money;
 use crate::http::json::{JsonBody, no_query, parse, query};
@@ -41,6 +42,7 @@ struct PlanView<'a> {
     /// What the plan sells; null for all.
     #[schema(required)]
     providers: Option<&'a [ProviderId]>,
+    quotas: Vec<QuotaView<'a>>,
     limits: Limits<'a>,
 }
 
@@ -179,6 +181,7 @@ fn view(plan: &Plan) -> PlanView<'_> {
         description: &plan.description,
         features: &plan.features,
         providers: plan.providers.as_deref(),
+        quotas: quotas(Some(plan)),
         limits: Limits(Some(plan)),
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{BillingCycle, FeatureId, PlanId, Status, SubjectId, Timestamp};
+use tollgate_domain::{BillingCycle, FeatureId, PlanId, ProviderId, Status, SubjectId, Timestamp};
 use tollgate_ledger::SubscriptionChange;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -11,6 +11,7 @@ use utoipa::openapi::schema::Object;
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
 use super::page::Asked;
+use super::quotas::{QuotaView, quotas};
 use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::fields::Whole;
@@ -52,6 +53,10 @@ struct SubscriptionView<'a> {
     anchor_day: u8,
     auto_renew: bool,
     limits: Limits<'a>,
+    /// What the plan sells; null for all.
+    #[schema(required)]
+    providers: Option<&'a [ProviderId]>,
+    quotas: Vec<QuotaView<'a>>,
     features: &'a [FeatureId],
 }
 
@@ -209,6 +214,8 @@ impl<'a> SubscriptionView<'a> {
             anchor_day: subscription.calendar.anchor_day,
             auto_renew: subscription.auto_renew,
             limits: Limits(plan),
+            providers: plan.and_then(|plan| plan.providers.as_deref()),
+            quotas: quotas(plan),
             features: plan.map_or(&[], |plan| &plan.features),
         }
     }

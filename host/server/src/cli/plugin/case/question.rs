@@ -9,8 +9,8 @@ use tollgate_domain::{
 use tollgate_engine::{Average, Kind, Payer, Question};
 
 use super::{
-    Ask, Case, StatedCall, StatedCharge, StatedLevel, StatedPayer, StatedQuota, StatedQuote,
-    StatedReading,
+    Ask, Case, StatedCall, StatedCharge, StatedLevel, StatedModel, StatedPayer, StatedQuota,
+    StatedQuote, StatedReading,
 };
 
 /// A Monday: 2026-08-10T12:00:00Z.
@@ -53,6 +53,16 @@ impl Case {
             }
             (Kind::Alert, Ask::Due) => Question::Due { readings: self.readings()? },
             (Kind::Alert, Ask::Recommend) => Question::Recommend { readings: self.readings()? },
+            (Kind::Alert, Ask::Candidates) => Question::Candidates {
+                subject: SUBJECT.parse()?,
+                models: self.used.iter().map(StatedModel::to_name).collect(),
+            },
+            (Kind::Alert, Ask::Advise) => {
+                let outlook = self.outlook.as_ref().context("`outlook` is missing")?;
+                let readings = self.readings.iter().map(StatedReading::to_reading);
+                let readings = readings.collect::<Result<_, _>>()?;
+                Question::Advise { outlook: outlook.to_outlook(SUBJECT.parse()?, readings)? }
+            }
             (kind, ask) => bail!("a policy of the kind {kind} is never asked to {}", word(ask)),
         })
     }
@@ -198,5 +208,7 @@ fn word(ask: Ask) -> &'static str {
         Ask::Extract => "extract",
         Ask::Due => "say what is due",
         Ask::Recommend => "recommend",
+        Ask::Candidates => "name candidates",
+        Ask::Advise => "advise",
     }
 }
