@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::*;
-use tollgate_domain::{ExpectedCost, PlanBook, Timestamp, Window};
+use tollgate_domain::{Calendar, ExpectedCost, PlanBook, Timestamp, Window};
 use tollgate_ledger::store::sled::SledStore;
-use tollgate_ledger::{Ask, Ledger, Period};
+use tollgate_ledger::{Ask, Ledger, LogFilter, Period};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,8 +33,14 @@ const SUBJECTS: u64 = 1_000;
 const READS: u32 = 20_000;
 
 /// What is asked, each timed by itself.
-const QUESTIONS: [&str; 4] =
-    ["check", "usage now", "usage of the month before", "a trend of 36 months"];
+const QUESTIONS: [&str; 6] = [
+    "check",
+    "usage now",
+    "usage of the month before",
+    "a trend of 36 months",
+    "the days of a projection",
+    "a page of the log",
+];
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
@@ -181,6 +187,7 @@ async fn reads(ledger: &Ledger<SledStore>, plans: &PlanBook) -> Vec<Duration> {
     let cost = ExpectedCost::Known(price(1));
     let ask = Ask { call: &call, asked: None, cost, plans, revision: "r1" };
     let past = Period::Of("2024-12".parse().unwrap());
+    let level = subject("user-7");
     let months =
         (2022..2025).flat_map(|year| (1..=12).map(move |month| format!("{year}-{month:02}")));
     let months: Vec<_> = months.map(|month| Period::Of(month.parse().unwrap())).collect();
@@ -192,11 +199,13 @@ async fn reads(ledger: &Ledger<SledStore>, plans: &PlanBook) -> Vec<Duration> {
                 0 => drop(ledger.check(&ask, noon(), |_| Default::default()).await.unwrap()),
                 1 => drop(used(ledger, plans, "user-7", Period::Current, noon()).await),
                 2 => drop(used(ledger, plans, "user-7", past.clone(), noon()).await),
-                _ => {
+                3 => {
                     for month in &months {
                         drop(used(ledger, plans, "user-7", month.clone(), noon()).await);
                     }
                 }
+                4 => drop(ledger.days(&level, 56, &Calendar::default(), noon()).unwrap()),
+                _ => drop(ledger.log(&level, &LogFilter::default(), 0, 50).unwrap()),
             }
             times.push(begun.elapsed());
         }

@@ -104,6 +104,30 @@ on_every_store! {
         assert_eq!(again.alerts, recorded.alerts, "what a fact says stays as it was");
     }
 
+    async fn of_two_hosts_that_race_one_raises_each_alert(store: Arc<impl Store>) {
+        let open = || Arc::new(Ledger::open(store.clone()).unwrap());
+        let (hosts, now) = ([open(), open()], noon());
+        for round in 0..40 {
+            // One of them crosses both thresholds, or each of them one.
+            let (name, tokens) = (format!("ann-{round}"), if round % 2 == 0 { 10 } else { 5 });
+            let uses = hosts.clone().map(|host| {
+                let name = name.clone();
+                tokio::spawn(async move { use_tokens(&host, &name, tokens, now).await })
+            });
+            let mut told = Vec::new();
+            for used in uses {
+                told.extend(thresholds(&used.await.unwrap().alerts));
+            }
+            told.sort_unstable();
+            assert_eq!(told, [50, 100], "as the hosts told it, of {name}");
+            for host in &hosts {
+                let mut listed = thresholds(&host.alerts(&subject(&name), false, 0, 10).unwrap().alerts);
+                listed.sort_unstable();
+                assert_eq!(listed, [50, 100], "as {name}'s are listed");
+            }
+        }
+    }
+
     async fn an_alert_is_read_once(store: Arc<impl Store>) {
         let (ledger, now) = (Ledger::open(store.clone()).unwrap(), noon());
         let recorded = use_tokens(&ledger, "ann", 10, now).await;
