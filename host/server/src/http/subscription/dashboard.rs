@@ -4,9 +4,7 @@ use axum::http::Uri;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use tollgate_domain::{
-    Method, ModelId, PlanId, Projection, ProviderId, QuotaName, Timestamp,
-};
+use tollgate_domain::{Method, ModelId, PlanId, Projection, ProviderId, QuotaName, Timestamp};
 use tollgate_engine::Recommendation;
 use tollgate_ledger::Period;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! A plan's quotas as they are put, so that what was put can be read and put again.
 
 use serde::{Serialize, Serializer};
-use tollgate_domain::{ModelId, Mode, Plan, ProviderId, QuantityName, Quota, QuotaName, Window};
+use tollgate_domain::{Mode, ModelId, Plan, ProviderId, QuantityName, Quota, QuotaName, Window};
 use utoipa::ToSchema;
 
 use crate::http::money::{Exact, Number};
