@@ -90,8 +90,11 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut 
                     |own| if keyword == "minLength" { own >= bound } else { own <= bound },
                 )
             }
-            "maxItems" => {
-                value.as_array().is_none_or(|own| own.len() as u64 <= wanted.as_u64().unwrap())
+            "minItems" | "maxItems" => {
+                let length = value.as_array().map(|items| items.len() as u64);
+                let bound = wanted.as_u64().unwrap();
+                let fits = |own| if keyword == "minItems" { own >= bound } else { own <= bound };
+                length.is_none_or(fits)
             }
             "maxProperties" => {
                 value.as_object().is_none_or(|own| own.len() as u64 <= wanted.as_u64().unwrap())
