@@ -29,7 +29,7 @@ async fn track_api_usage(client: &Client, user: &str, provider: &str, cost: &Val
 async fn enforce_usage_limits(client: &Client, user: &str, provider: &str) -> (u16, Value) {
     let arguments = json!({ "user_id": user, "provider": provider, "tokens_requested": 1000 });
     let answer = client.post("/api/subscription/enforce", &arguments).await;
-    (answer.status, answer.json())
+    (answer.status.as_u16(), answer.json())
 }
 
 /// So many calls that cost so much each, and one more that costs the rest.
