@@ -182,3 +182,20 @@ async fn dashboard_notifications_are_shown_until_they_are_read() {
     let (all, ..) = alerts(&server, "noticed").await;
     assert!(all.iter().all(|alert| alert["is_read"] == true), "what was read is still listed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_upgrade_the_higher_limit_warns_anew_and_the_lower_one_not_again() {
+    let server = shared().await;
+    let raised = async |used: u64| {
+        let receipt = record(&server, &calls("grown", "gemini", used)).await;
+        thresholds(receipt["alerts"].as_array().unwrap())
+    };
+    assert_eq!(raised(85).await, [80]);
+    server.subscribe("grown", "basic").await;
+    assert_eq!(raised(714).await, [] as [u64; 0]);
+    assert_eq!(raised(1).await, [80], "of a thousand");
+    server.subscribe("grown", "free").await;
+    assert_eq!(raised(1).await, [90, 100], "of a hundred; its 80 % were told before");
+    let (listed, ..) = alerts(&server, "grown").await;
+    assert_eq!(thresholds(&listed), [100, 90, 80, 80]);
+}

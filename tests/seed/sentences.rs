@@ -33,9 +33,14 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "automatic_threshold_alerts_at_80_90_and_100_percent",
     ),
     (
-        "Robust Error Handling: Comprehensive logging and exception management",
+        "Robust Error Handling: Exception management",
         "tests/seed/features.rs",
         "robust_error_handling_answers_every_mistake_and_loses_nothing",
+    ),
+    (
+        "Robust Error Handling: Comprehensive logging",
+        "tests/error_log.rs",
+        "a_request_that_failed_is_told_by_its_name_its_id_and_where_it_is_wrong",
     ),
     // Features: supported API providers. Each is tracked, priced and billed.
     (
@@ -70,6 +75,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "Automatic threshold alerts (80%, 90%, 100%)",
         "tests/seed/alerts.rs",
         "automatic_threshold_alerts_at_80_90_and_100_percent",
+    ),
+    (
+        "Email notifications (configurable)",
+        "tests/notifications/emails.rs",
+        "an_alert_is_told_by_e_mail_as_text_and_html",
     ),
     (
         "Dashboard notifications",

@@ -10,19 +10,21 @@ use crate::http::money::{Exact, Number};
 #[schema(as = PlanQuota)]
 pub struct QuotaView<'a> {
     name: &'a QuotaName,
+    /// `calls`, `tokens`, `cost`, or any other quantity
     #[schema(value_type = QuantityName)]
     meter: &'a str,
-    /// Whose calls it counts; empty for all.
+    /// Whose calls it counts; empty for all
     providers: &'a [ProviderId],
-    /// Which models it counts; empty for all.
+    /// Which models it counts; empty for all
     models: &'a [ModelId],
     #[serde(serialize_with = "as_text")]
     window: Window,
-    /// Null for unlimited; 0 allows nothing.
+    /// Null for unlimited; 0 allows nothing
     #[schema(required)]
     limit: Option<Number>,
     #[schema(value_type = Mode)]
     mode: &'static str,
+    /// By how many percent a hard limit may be passed
     grace_percent: u32,
 }
 
