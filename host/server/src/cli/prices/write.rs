@@ -218,7 +218,7 @@ mod tests {
         let chosen: Vec<_> = names.into_iter().filter(|_| rng.bool()).collect();
         let rate = |rng: &mut Rng| Rate {
             amount: Decimal::new(rng.i64(0..1_000_000), rng.u32(0..9)).normalize(),
-            per: *rng.choice(Per::ALL).unwrap_or(&Per::One),
+            per: rng.choice(Per::ALL).unwrap_or(Per::One),
         };
         chosen.into_iter().map(|name| (name.to_owned(), rate(rng))).collect()
     }
