@@ -5,7 +5,7 @@ LISTEN ?= 127.0.0.1:8080
 CALL := {\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}
 export TOLLGATE
 
-.PHONY: run build plugins test test-python soak bench lint wasm-target languages
+.PHONY: run build plugins test test-python soak bench lint wasm-target languages smtp
 
 run: build
 	@echo
@@ -30,9 +30,13 @@ wasm-target:
 languages:
 	@plugins/languages.sh >/dev/null
 
+## A real SMTP server for the tests of e-mail, where there is Python; they are skipped elsewhere.
+smtp:
+	@tests/notifications/smtp/setup.sh
+
 ## All tests: the plugins' rules natively, the crates', the program as a black box, and the Python
 ## package against it.
-test: build languages
+test: build languages smtp
 	cargo test --manifest-path plugins/Cargo.toml --workspace --locked
 	cargo test --release --workspace --locked
 	@host/clients/python/test.sh

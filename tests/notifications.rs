@@ -2,15 +2,20 @@
 mod dead_letters;
 /// What is pending when the service ends, however it ends.
 mod durability;
+/// E-mails, through a real SMTP server where there is one.
+mod emails;
 /// `/v1/subjects/{subject}/notifications`.
 mod preferences;
 /// A receiver of webhooks.
 mod receiver;
+/// A server for mail.
+mod smtp;
 /// Quiet hours and digests.
 mod timing;
 /// Webhooks: signed, and where they may go.
 mod webhooks;
 
+use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -25,14 +30,19 @@ const NOON: &str = "2026-08-10T12:00:05Z";
 
 /// A service that may send to this machine, with other settings besides.
 async fn serve(home: &Arc<Home>, time: &str, settings: &[&str]) -> Server {
+    Server::ready(home, command(home, time, settings)).await
+}
+
+fn command(home: &Home, time: &str, settings: &[&str]) -> Command {
     let mut command = Server::command(home, time);
     command.args(["--notify-private-addresses", "--notify-backoff-seconds", "1"]);
     command.args(["--notify-backoff-max-seconds", "2"]).args(settings);
-    Server::ready(home, command).await
+    command
 }
 
 async fn prefer(client: &Client, subject: &str, preferences: &Value) -> Value {
-    client.put(&format!("/v1/subjects/{subject}/notifications"), preferences).await.expect(200)
+    let segment = subject.replace('/', "%2F").replace('<', "%3C").replace('>', "%3E");
+    client.put(&format!("/v1/subjects/{segment}/notifications"), preferences).await.expect(200)
 }
 
 fn webhook(receiver: &Receiver) -> Value {

@@ -1,10 +1,13 @@
 //! E-mails, through one SMTP server.
 
+use std::time::Duration;
+
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::response::Category;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use tokio::time::timeout;
 use tollgate_domain::EmailAddress;
 
 use super::Failure;
@@ -17,6 +20,7 @@ const CONNECTIONS_MAX: u32 = 4;
 pub struct Emails {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    timeout: Duration,
 }
 
 /// Tells other programs not to answer (RFC 3834).
@@ -44,14 +48,21 @@ impl Emails {
             .timeout(Some(settings.timeout()))
             .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX))
             .build();
-        Ok(Self { transport, from: settings.mail_from.clone() })
+        Ok(Self { transport, from: settings.mail_from.clone(), timeout: settings.timeout() })
     }
 
     pub async fn send(&self, to: &EmailAddress, message: &Message) -> Result<(), Failure> {
         let email = self.compose(to, message).map_err(|error| {
             Failure::permanent(format!("the e-mail cannot be written: {error}"))
         })?;
-        self.transport.send(email).await.map(drop).map_err(|error| failure(&error))
+        // The transport's own timeout is for each answer of the server.
+        match timeout(self.timeout, self.transport.send(email)).await {
+            Ok(sent) => sent.map(drop).map_err(|error| failure(&error)),
+            Err(_) => {
+                let seconds = self.timeout.as_secs();
+                Err(Failure::down(format!("the server did not take it within {seconds} s")))
+            }
+        }
     }
 
     fn compose(&self, to: &EmailAddress, message: &Message) -> anyhow::Result<lettre::Message> {
