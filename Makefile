@@ -5,7 +5,7 @@ LISTEN ?= 127.0.0.1:8080
 CALL := {\"subject\":\"user123\",\"provider\":\"gemini\",\"model\":\"gemini-2.5-flash\",\"usage\":{\"input_tokens\":1000,\"output_tokens\":500}}
 export TOLLGATE
 
-.PHONY: run build plugins test test-python soak bench lint wasm-target languages smtp
+.PHONY: run build plugins test test-openapi test-python soak bench lint wasm-target languages smtp
 
 run: build
 	@echo
@@ -34,12 +34,18 @@ languages:
 smtp:
 	@tests/notifications/smtp/setup.sh
 
-## All tests: the plugins' rules natively, the crates', the program as a black box, and the Python
-## package against it.
+## All tests: the plugins' rules natively, the crates', the program as a black box, the description
+## of its interface against its answers, and the Python package.
 test: build languages smtp
 	cargo test --manifest-path plugins/Cargo.toml --workspace --locked
 	cargo test --release --workspace --locked
+	@tests/openapi/schemathesis.sh
 	@host/clients/python/test.sh
+
+## Thousands of questions made from /openapi.json, and whether the answers are as described there;
+## skipped, saying so, where there is no Python 3.10 or no pip.
+test-openapi: build
+	@tests/openapi/schemathesis.sh
 
 ## The Python package alone; skipped, saying so, where there is no Python 3.9 or no pip.
 test-python: build

@@ -22,6 +22,8 @@ mod concurrency;
 mod contract;
 /// What was acknowledged outlives the process, however it ends.
 mod durability;
+/// The error log: what an operator needs, and nothing that was sent.
+mod error_log;
 /// `GET /v1/export` and `tollgate export`: each event once, in either format.
 mod export;
 /// A recorded hour of real calls, from `tollgate load` to the last digit of every bill.
@@ -30,6 +32,8 @@ mod first_light;
 mod load;
 /// Alerts that are told: by webhooks, by e-mail and in the log, at least once.
 mod notifications;
+/// `tollgate openapi`, `/openapi.json` and `/docs`: the interface describes itself, and truly.
+mod openapi;
 /// What authors of plugins use: `tollgate plugin`, its scaffolds, the examples, and the promise that
 /// what they built goes on working.
 mod plugins;

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::schema;
+
 const DECIMALS: u32 = 18;
 const ONE: i128 = 10_i128.pow(DECIMALS);
 
@@ -276,6 +278,18 @@ impl FromStr for Usd {
     fn from_str(text: &str) -> Result<Self, AmountError> {
         text.parse().map(Self)
     }
+}
+
+const DIGITS: &str = "^-?[0-9]+([.][0-9]{1,18})?$";
+
+schema::described! {
+    Amount as "Amount";
+    schema::text("A decimal, exact: no exponent, no trailing zeros.", DIGITS, "5000").build()
+}
+
+schema::described! {
+    Usd as "Usd";
+    schema::text("US dollars, exact: no exponent, no trailing zeros.", DIGITS, "0.0003125").build()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
 use crate::timestamp::Timestamp;
 
 /// Where the days of a subject begin.
@@ -208,6 +209,16 @@ impl FromStr for PeriodId {
             _ => Err(PeriodError),
         }
     }
+}
+
+schema::described! {
+    PeriodId as "BillingPeriod";
+    schema::text(
+        "A billing period, by the year and month in which it begins.",
+        "^[0-9]{4}-(0[1-9]|1[0-2])$",
+        "2025-01",
+    )
+    .build()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod notification;
 mod plan;
 mod pricing;
 mod projection;
+mod schema;
 mod subject;
 mod subscription;
 mod timestamp;

@@ -8,6 +8,8 @@ use compact_str::CompactString;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::schema;
+
 /// Why a text is not the name it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -69,8 +71,8 @@ pub(crate) fn parsed<'de, T: FromStr<Err = NameError>, D: Deserializer<'de>>(
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident: $check:ident, $max:literal;)*) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* $name:ident: $check:ident, $max:literal, $example:literal;)*) => {$(
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(CompactString);
@@ -102,24 +104,29 @@ macro_rules! names {
                 parsed(deserializer)
             }
         }
+
+        schema::described! {
+            $name as stringify!($name);
+            schema::$check(concat!($($doc),*).trim(), $max, $example)
+        }
     )*};
 }
 
 names! {
     /// Who serves a call: `gemini`, `openai`, …
-    ProviderId: id, 64;
+    ProviderId: id, 64, "gemini";
     /// Which of a provider's models serves a call, as the provider spells it.
-    ModelId: plain, 200;
+    ModelId: plain, 200, "gemini-2.5-flash";
     /// What is measured: `calls`, `input_tokens`, `images`, …
-    QuantityName: id, 64;
+    QuantityName: id, 64, "input_tokens";
     /// What a subject subscribes to: `free`, `pro`, …
-    PlanId: id, 64;
+    PlanId: id, 64, "pro";
     /// A limit of a plan: `gemini_calls`, `monthly_cost`, …
-    QuotaName: id, 64;
+    QuotaName: id, 64, "gemini_calls";
     /// What a plan includes besides quotas: `white_label`, …
-    FeatureId: id, 64;
+    FeatureId: id, 64, "white_label";
     /// Which of the caller's own endpoints a call came through.
-    EndpointName: plain, 512;
+    EndpointName: plain, 512, "/api/generate";
     /// The caller's own name for an event, unique within its subject.
-    EventKey: plain, 200;
+    EventKey: plain, 200, "order-7";
 }

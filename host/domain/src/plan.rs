@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::amount::{Amount, Usd};
 use crate::name::{FeatureId, ModelId, NameError, PlanId, ProviderId, QuantityName, QuotaName};
@@ -56,8 +57,9 @@ pub enum Meter {
 }
 
 /// What happens when a quota is passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = QuotaMode)]
 pub enum Mode {
     /// The call is refused.
     Hard,

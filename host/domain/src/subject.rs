@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::name::{NameError, parsed, plain};
+use crate::schema;
 
 const BYTES_MAX: usize = 200;
 const SEGMENTS_MAX: usize = 8;
@@ -69,6 +70,21 @@ impl<'de> Deserialize<'de> for SubjectPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         parsed(deserializer)
     }
+}
+
+const SEGMENT: &str = "[^/\\u0000-\\u001f\\u007f-\\u009f]+";
+
+schema::described! {
+    SubjectPath as "Subject";
+    schema::text(
+        "Who is metered: a user, or a path from the widest to the narrowest. 1 to 200 bytes, at \
+         most 8 segments.",
+        &format!("^{SEGMENT}(/{SEGMENT}){{0,{}}}$", SEGMENTS_MAX - 1),
+        "acme/ml-team/ann",
+    )
+    .min_length(Some(1))
+    .max_length(Some(BYTES_MAX))
+    .build()
 }
 
 #[cfg(test)]

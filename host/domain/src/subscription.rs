@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::calendar::{Calendar, Span};
 use crate::name::PlanId;
@@ -23,8 +24,9 @@ pub struct Subscription {
 }
 
 /// Whether a subscription lets its subject call at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = SubscriptionStatus)]
 pub enum Status {
     Active,
     /// Paused by the operator.
@@ -33,7 +35,7 @@ pub enum Status {
     Cancelled,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BillingCycle {
     Monthly,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::schema;
+
 /// An instant between the years 1 and 9999, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -93,6 +95,11 @@ impl<'de> Deserialize<'de> for Timestamp {
             i64::deserialize(deserializer).map(Self)
         }
     }
+}
+
+schema::described! {
+    Timestamp as "Time";
+    schema::time("RFC 3339, to the microsecond. Any offset is read; answers are in UTC, with `Z`.")
 }
 
 #[cfg(test)]

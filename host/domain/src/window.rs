@@ -8,6 +8,7 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Calendar, Span};
+use crate::schema;
 use crate::timestamp::Timestamp;
 
 /// A length of time that begins anew by the calendar, or goes along with the clock.
@@ -120,6 +121,17 @@ impl FromStr for Window {
         let known = Self::NAMES.iter().find(|(_, name)| *name == text);
         known.map(|(window, _)| *window).ok_or(WindowError)
     }
+}
+
+schema::described! {
+    Window as "Window";
+    schema::text(
+        "In which time a quota counts: by the calendar, for ever, or in the seconds that end now \
+         (1 to 2678400).",
+        "^(minute|hour|day|week|month|lifetime|sliding:[1-9][0-9]{0,6})$",
+        "month",
+    )
+    .build()
 }
 
 /// Reads plain digits as they are printed: without a sign, and without a zero before them.

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use tollgate_domain::SubjectPath;
+use utoipa::ToSchema;
 
 use crate::fault::Fault;
 use crate::manifest::Rollout;
@@ -34,8 +35,10 @@ struct Examples {
 }
 
 /// A call on which the two versions do not agree.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DifferingCall)]
 pub struct Example {
+    #[schema(required)]
     pub subject: Option<SubjectPath>,
     /// What both were asked.
     pub input: Value,
@@ -46,7 +49,7 @@ pub struct Example {
 }
 
 /// How a shadow or canary compares.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ShadowInfo {
     pub name: String,
     /// `shadow` or `canary`.

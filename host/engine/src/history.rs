@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::Timestamp;
+use utoipa::ToSchema;
 
 use crate::archive::{Archive, ArchiveError};
 use crate::candidate::AnyPolicy;
@@ -71,8 +72,9 @@ pub(crate) struct HistoryStep {
 }
 
 /// Why the revision changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RevisionCause)]
 pub enum Cause {
     /// The folder did.
     Folder,

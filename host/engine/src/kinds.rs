@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
@@ -32,8 +33,9 @@ pub use pricing::{Average, Rejected};
 pub(crate) use tier::{Tiers, evaluate};
 
 /// What a policy decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PolicyKind)]
 pub enum Kind {
     /// What is sold, and to whom a call is granted.
     Tier,

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use tollgate_domain::{SubjectPath, Timestamp};
+use utoipa::ToSchema;
 
 use crate::Now;
 use crate::candidate::AnyPolicy;
@@ -47,7 +48,7 @@ pub(crate) enum Job {
 }
 
 /// An input on which a policy failed, for its author.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KeptInput {
     pub at: Timestamp,
     /// SHA-256 of the plugin and of the configuration that failed, in hexadecimal.
@@ -56,6 +57,7 @@ pub struct KeptInput {
     /// As faults are counted: `out_of_fuel`, `trap`, …, or `impure`.
     pub kind: String,
     pub message: String,
+    #[schema(required)]
     pub subject: Option<SubjectPath>,
     /// What it was asked; null where that is too large to be kept.
     pub input: Value,

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tollgate_domain::Timestamp;
+use utoipa::ToSchema;
 
 use crate::Kind;
 use crate::history::{Cause, HistoryStep, Member};
 use crate::policy::Card;
 
 /// What is active, and what is not and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PolicyStatus {
     /// `None` while there is no complete set.
+    #[schema(required)]
     pub revision: Option<String>,
+    #[schema(required)]
     pub activated_at: Option<Timestamp>,
     pub policies: Vec<PolicyInfo>,
     pub rejected: Vec<Rejection>,
@@ -22,14 +25,16 @@ pub struct PolicyStatus {
 }
 
 /// A plugin that waits for a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SparePlugin {
     pub file: String,
     /// SHA-256, in hexadecimal.
     pub plugin_digest: String,
     /// What it is for; `None` where it is nothing that this host could run.
+    #[schema(required)]
     pub kind: Option<Kind>,
     /// The version of the interface that it was built against.
+    #[schema(required)]
     pub api_version: Option<String>,
     /// Why it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +42,7 @@ pub struct SparePlugin {
 }
 
 /// An active policy.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PolicyInfo {
     pub name: String,
     pub kind: Kind,
@@ -54,6 +59,7 @@ pub struct PolicyInfo {
     /// `active`, `shadow` or `canary`.
     pub state: &'static str,
     /// Since when this very version of the policy is active.
+    #[schema(required)]
     pub activated_at: Option<Timestamp>,
     pub calls: u64,
     pub faults: u64,
@@ -66,7 +72,8 @@ pub struct PolicyInfo {
 }
 
 /// A policy that is in the folder and not, or not in this version, active.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RejectedPolicy)]
 pub struct Rejection {
     /// The policy's name, or `*` for what concerns the set as a whole.
     pub name: String,
@@ -75,13 +82,14 @@ pub struct Rejection {
     pub step: &'static str,
     pub reason: String,
     /// A few digits of a digest of what lies in the folder; `None` where nothing does.
+    #[schema(required)]
     pub revision: Option<String>,
     /// When it was first refused for this reason.
     pub seen_at: Timestamp,
 }
 
 /// A step of the history: what became active, when and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RevisionInfo {
     pub revision: String,
     pub activated_at: Timestamp,
@@ -97,7 +105,7 @@ pub struct RevisionInfo {
 }
 
 /// A policy as it was in a revision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RevisionMember {
     pub name: String,
     pub kind: String,

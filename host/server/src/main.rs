@@ -4,6 +4,7 @@ mod app;
 mod archive;
 mod cli;
 mod clock;
+mod error_log;
 mod http;
 mod load;
 mod notify;

@@ -14,6 +14,7 @@ use tollgate_domain::Timestamp;
 use toml::de::{DeTable, DeValue};
 
 pub use self::notify::NotifySettings;
+use crate::error_log::ErrorLogPath;
 
 /// Flags win over the environment, the environment over `tollgate.toml`, and that over the
 /// defaults. In the file, a setting has its field's name.
@@ -58,6 +59,11 @@ pub struct Settings {
     /// What is logged: a level, or a filter such as `warn,tollgate=debug`
     #[arg(long, env = "TOLLGATE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
+
+    /// File that errors are written to besides, moved aside when it is full; `off` for none, as in
+    /// a container
+    #[arg(long, env = "TOLLGATE_ERROR_LOG", value_name = "FILE", default_value_t)]
+    pub error_log: ErrorLogPath,
 
     #[command(flatten)]
     pub notify: NotifySettings,

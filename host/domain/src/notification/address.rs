@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// As long as a mailbox may be (RFC 5321).
 const EMAIL_BYTES_MAX: usize = 254;
 
@@ -110,6 +112,20 @@ impl fmt::Debug for WebhookSecret {
 
 fn decoded(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text.strip_prefix(SECRET_PREFIX)?).ok()
+}
+
+schema::described! {
+    EmailAddress as "EmailAddress";
+    schema::text("An address of e-mail.", "^[^@]+@[^@]+$", "ann@example.com")
+        .max_length(Some(EMAIL_BYTES_MAX))
+        .build()
+}
+
+schema::described! {
+    WebhookUrl as "WebhookUrl";
+    schema::text("Where a webhook listens.", "^https?://[!-.0-~][!-~]*$", "https://example.com/hook")
+        .max_length(Some(URL_BYTES_MAX))
+        .build()
 }
 
 #[cfg(test)]

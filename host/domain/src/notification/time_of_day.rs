@@ -6,6 +6,8 @@ use std::str::FromStr;
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
+use crate::schema;
+
 /// A time of the day, to the minute: `08:30`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TimeOfDay {
@@ -44,6 +46,11 @@ impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}:{:02}", self.minutes / 60, self.minutes % 60)
     }
+}
+
+schema::described! {
+    TimeOfDay as "TimeOfDay";
+    schema::text("A time of the day.", "^([01][0-9]|2[0-3]):[0-5][0-9]$", "22:30").build()
 }
 
 #[cfg(test)]

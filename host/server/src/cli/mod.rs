@@ -5,6 +5,7 @@ mod config;
 mod export;
 mod interrupt;
 mod new_file;
+mod openapi;
 mod plugin;
 mod policies;
 mod prices;
@@ -55,6 +56,8 @@ enum Command {
     Verify(Place),
     /// Show what decides in a running service: its policies, and what was refused
     Policies(policies::PoliciesArgs),
+    /// Print the description of the HTTP interface, OpenAPI 3.1
+    Openapi,
     /// Build plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -90,6 +93,7 @@ pub async fn run() -> anyhow::Result<()> {
         Command::Verify(first) => verify::run(&settings::<Place>("verify", &first)?.0),
         Command::Load(args) => load::run(args).await,
         Command::Policies(args) => policies::run(args).await,
+        Command::Openapi => openapi::run(),
         Command::Plugin(command) => plugin::run(command),
         Command::CompilePlugin => compile_plugin(),
         Command::Prices(command) => prices::run(command),

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use tollgate_domain::{PeriodId, ProviderId, QuotaName, SubjectId, Timestamp};
 use tollgate_ledger::Alerted;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alert)]
 pub struct AlertView<'a> {
     id: u64,
     r#type: &'a str,

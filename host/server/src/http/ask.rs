@@ -2,16 +2,20 @@
 
 use serde::Deserialize;
 use tollgate_domain::{Call, EndpointName, FeatureId, ModelId, ProviderId, SubjectPath};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{Quantities, ShortTexts, Text, Whole};
+use super::openapi::schema::described;
 use super::problem::Problem;
 use crate::service::Error;
 
 const FEATURES_MAX: usize = 64;
 
 /// A call that is about to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CallToMake)]
 pub struct Ask {
     subject: SubjectPath,
     provider: ProviderId,
@@ -26,8 +30,22 @@ pub struct Ask {
     region: Option<Text<64>>,
     #[serde(default)]
     metadata: ShortTexts,
-    /// Of a reservation only.
+    /// For how long quota is held, if nobody settles or releases it; 300 unless given
     pub ttl_seconds: Option<Whole<1, 86_400>>,
+}
+
+/// The same without what is of a reservation only.
+pub struct AskToCheck;
+
+described! {
+    [] AskToCheck, "CallToCheck", {
+        let mut schema = <Ask as PartialSchema>::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.properties.shift_remove("ttl_seconds");
+        }
+        schema
+    };
+    Ask
 }
 
 impl Ask {

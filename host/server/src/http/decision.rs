@@ -1,47 +1,65 @@
 //! How a decision is written.
 
 use serde::{Serialize, Serializer};
-use tollgate_domain::{Amount, Decision, PlanId, QuotaName, SubjectId, Timestamp, Usd, Window};
+use tollgate_domain::{
+    Amount, Decision, Mode, PlanId, QuotaName, SubjectId, Timestamp, Usd, Window,
+};
+use utoipa::ToSchema;
 
 /// The answer to a check; a reservation's answer has it too.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Verdict<'a> {
     allowed: bool,
+    #[schema(required)]
     estimated_cost: Option<Usd>,
     quotas: Vec<Standing<'a>>,
+    #[schema(required)]
     denied: Option<Denied<'a>>,
     revision: &'a str,
 }
 
 /// Where a call stands on one quota of one level.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = QuotaStanding)]
 struct Standing<'a> {
     subject: &'a SubjectId,
+    #[schema(required)]
     plan: Option<&'a PlanId>,
     name: &'a QuotaName,
+    #[schema(value_type = Mode)]
     mode: &'static str,
     #[serde(serialize_with = "name")]
     window: Window,
+    #[schema(required)]
     limit: Option<Amount>,
     used: Amount,
     reserved: Amount,
+    #[schema(required)]
     remaining: Option<Amount>,
     exceeded: bool,
+    #[schema(required)]
     resets_at: Option<Timestamp>,
 }
 
 /// Why a call was refused; what is about a quota is null where none is to blame.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Denied<'a> {
     pub reason: &'a str,
+    #[schema(required)]
     quota: Option<&'a QuotaName>,
     subject: &'a SubjectId,
+    #[schema(required)]
     plan: Option<&'a PlanId>,
     pub message: &'a str,
+    #[schema(required)]
     limit: Option<Amount>,
+    #[schema(required)]
     used: Option<Amount>,
+    #[schema(required)]
     reserved: Option<Amount>,
+    #[schema(required)]
     requested: Option<Amount>,
+    #[schema(required)]
     resets_at: Option<Timestamp>,
 }
 

@@ -12,13 +12,15 @@ use tollgate_domain::{Calendar, Span, Timestamp, Window};
 
 use self::format::Format;
 use super::json::query;
+use super::openapi::tag;
 use super::problem::Problem;
 use super::{App, stream};
 use crate::app::Events;
 
 /// Which events, and how they are written: the parameters of the query, and of the command.
-#[derive(Args, Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Args, Clone, Copy, Debug, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Selection {
     /// Leave out what occurred earlier (RFC 3339)
     #[arg(long, value_name = "TIME")]
@@ -33,6 +35,7 @@ pub struct Selection {
     /// How events are written
     #[arg(long, value_enum, default_value_t)]
     #[serde(default)]
+    #[param(inline)]
     pub format: Format,
 }
 
@@ -43,7 +46,18 @@ impl Selection {
     }
 }
 
-/// Streams what was committed before the request.
+/// Copy out all events
+///
+/// A line for each, in the order in which they were recorded, as of when the request began: events as
+/// `GET /v1/usage` shows them, and corrections; or the same as CloudEvents 1.0.
+#[utoipa::path(
+    get,
+    path = "/v1/export",
+    tag = tag::OPERATORS,
+    operation_id = "exportEvents",
+    params(Selection),
+    responses((status = 200, description = "The events, one a line", body = String, content_type = "application/x-ndjson")),
+)]
 pub async fn export(service: App, uri: Uri) -> Result<Response, Problem> {
     let selection: Selection = query(&uri)?;
     if selection.to.is_some_and(|to| Some(to) < selection.from) {

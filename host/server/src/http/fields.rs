@@ -7,7 +7,11 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde_json::Value;
 use tollgate_domain::{Amount, AmountError, Metadata, QuantityName, Usage, UsageError, Usd};
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use super::openapi::schema::{described, either, map};
 use super::problem::Problem;
 
 const QUANTITIES_MAX: usize = 64;
@@ -41,6 +45,21 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Whole<MIN, MAX> {
     }
 }
 
+described! {
+    [const MIN: u64, const MAX: u64]
+    Whole<MIN, MAX>,
+    match MAX {
+        u64::MAX => format!("WholeFrom{MIN}"),
+        _ => format!("WholeFrom{MIN}To{MAX}"),
+    },
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some("A whole number."))
+        .minimum(Some(MIN))
+        .maximum(Some(MAX))
+        .build()
+}
+
 /// A text that is read as something narrower.
 #[derive(Debug)]
 pub struct Parsed<T>(pub T);
@@ -66,6 +85,17 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     }
 }
 
+described! {
+    [const MAX: usize]
+    Text<MAX>,
+    format!("TextTo{MAX}"),
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!("A text of at most {MAX} bytes.")))
+        .max_length(Some(MAX))
+        .build()
+}
+
 /// Quantities as stated; whether they agree is seen when they become a [`Usage`].
 #[derive(Debug, Default)]
 pub struct Quantities(Vec<(QuantityName, u64)>);
@@ -85,6 +115,17 @@ impl<'de> Deserialize<'de> for Quantities {
     }
 }
 
+described! {
+    [] Quantities, "Quantities", {
+        let description = "How much was used of what. `calls` is 1 unless given. Totals contain \
+                           their parts: `cache_read_tokens` and `cache_write_tokens` are part of \
+                           `input_tokens`, `output_reasoning_tokens` of `output_tokens`.";
+        let amount = Ref::from_schema_name(Whole::<0, { u64::MAX }>::name());
+        map::<QuantityName>(description, amount, Some(QUANTITIES_MAX))
+    };
+    Whole
+}
+
 /// Changes of quantities, each more or less.
 #[derive(Debug)]
 pub struct Changes(pub Vec<(QuantityName, i64)>);
@@ -102,6 +143,17 @@ impl<'de> Deserialize<'de> for Changes {
     }
 }
 
+described! {
+    [] Changes, "Changes", {
+        let amount = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(i64::MIN))
+            .maximum(Some(i64::MAX));
+        let description = "By how much each quantity is more, or less, than was recorded.";
+        map::<QuantityName>(description, amount.build(), Some(QUANTITIES_MAX))
+    }
+}
+
 /// Short texts by short names.
 #[derive(Debug, Default)]
 pub struct ShortTexts(pub Metadata);
@@ -113,6 +165,14 @@ impl<'de> Deserialize<'de> for ShortTexts {
         let entries = deserializer.deserialize_map(entries)?;
         Ok(Self(entries.into_iter().map(|(name, text)| (name.0, text.0)).collect()))
     }
+}
+
+described! {
+    [] ShortTexts, "Metadata", {
+        let description = "At most 16 short texts, kept with the event.";
+        map::<Text<64>>(description, Ref::from_schema_name(Text::<256>::name()), Some(METADATA_MAX))
+    };
+    Text<256>
 }
 
 /// Reads an object of a bounded number of entries.
@@ -159,6 +219,17 @@ impl<'de> Deserialize<'de> for Money {
     }
 }
 
+described! {
+    [] Money, "Money", {
+        let digits = "^[0-9]+([.][0-9]+)?$";
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(digits));
+        let number = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0_u64));
+        let description = "US dollars: a decimal in a text, or a number, of which every digit \
+                           counts. At most 18 decimals.";
+        either(description, text.build(), number.build())
+    }
+}
+
 /// A length of time: a JSON number of seconds, as people and Python's clocks have it. Kept to the
 /// millisecond.
 #[derive(Debug)]
@@ -173,6 +244,15 @@ impl<'de> Deserialize<'de> for Seconds {
         let wrong = || D::Error::custom("must be a number of seconds, and not negative");
         millis.map(|millis| Self { millis }).ok_or_else(wrong)
     }
+}
+
+described! {
+    [] Seconds, "Seconds",
+    ObjectBuilder::new()
+        .schema_type(Type::Number)
+        .minimum(Some(0_u64))
+        .description(Some("A length of time, kept to the millisecond."))
+        .build()
 }
 
 /// Half a millisecond is a whole one; what is finer than any clock does not matter.

@@ -4,6 +4,10 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use tollgate_ledger::{Fingerprint, Once, Turn};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::fingerprint::fingerprint;
 use super::problem::Problem;
@@ -41,6 +45,25 @@ impl IdempotencyKey {
     pub fn turn(self, service: &Service, body: &[u8]) -> Result<Turn, Problem> {
         let Some(key) = self.0 else { return Ok(Turn::default()) };
         Ok(service.turn(Once { key, body: fingerprint(body)? })?)
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "Makes it safe to send the request again, for 24 hours: the same key and \
+                           body get the first answer again. Quoted or bare. Only answers of 2xx \
+                           are kept.";
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!(
+            "^(\"[!-~]{{1,{BYTES_MAX}}}\"|[!#-~][!-~]{{0,{}}})$",
+            BYTES_MAX - 1
+        )));
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(schema.build()));
+        vec![key.build()]
     }
 }
 

@@ -1,7 +1,8 @@
 //! Bodies. Requests are read whole and parsed strictly, and what is wrong is named by a pointer.
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
-use axum::extract::{FromRequest, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
@@ -160,6 +161,20 @@ pub fn no_query(uri: &Uri) -> Result<(), Problem> {
     #[serde(deny_unknown_fields)]
     struct Nothing {}
     query::<Nothing>(uri).map(|Nothing {}| ())
+}
+
+/// A request without parameters, where none are known.
+pub struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match parts.uri.query() {
+            None => Ok(Self),
+            Some(_) => no_query(&parts.uri).map(|()| Self),
+        }
+    }
 }
 
 pub fn not_json(error: serde_json::Error) -> Problem {

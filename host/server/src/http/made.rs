@@ -4,10 +4,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate_domain::{Call, EndpointName, EventKey, ModelId, ProviderId, SubjectPath, Timestamp};
 use tollgate_ledger::{Fingerprint, Turn};
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::fields::{Money, Quantities, ShortTexts, Text, Whole};
 use super::fingerprint::fingerprint;
 use super::json::parse;
+use super::openapi::schema::{described, either, list_of};
 use super::problem::Problem;
 use crate::service::{Error, Made, Settlement, UseReport, Used};
 
@@ -17,10 +21,12 @@ const DEFAULT_FLAVOR: &str = "default";
 type StatusCode = Whole<100, 999>;
 
 /// `POST /v1/reservations/{id}/settle`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Settle {
+pub struct Settle {
     usage: Option<Quantities>,
+    /// What the provider answered, as it came; a list is the chunks of a stream
+    #[schema(value_type = Option<serde_json::Value>)]
     response: Option<Box<RawValue>>,
     api_flavor: Option<Text<64>>,
     model: Option<ModelId>,
@@ -34,8 +40,9 @@ struct Settle {
 }
 
 /// One use of `POST /v1/usage`
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Use)]
 struct Record {
     event_id: Option<EventKey>,
     subject: SubjectPath,
@@ -46,6 +53,8 @@ struct Record {
     service_tier: Option<Text<64>>,
     region: Option<Text<64>>,
     usage: Option<Quantities>,
+    /// What the provider answered, as it came; a list is the chunks of a stream
+    #[schema(value_type = Option<serde_json::Value>)]
     response: Option<Box<RawValue>>,
     api_flavor: Option<Text<64>>,
     cost: Option<Money>,
@@ -56,6 +65,28 @@ struct Record {
     request_id: Option<Text<200>>,
     #[serde(default)]
     metadata: ShortTexts,
+}
+
+/// What `POST /v1/usage` takes: a use, or a list of them.
+pub struct Uses;
+
+described! {
+    [] Uses, "Uses", {
+        let many = list_of::<Record>().max_items(Some(super::usage::EVENTS_MAX));
+        either("A use, or a list of them.", Ref::from_schema_name(Record::name()), many.build())
+    };
+    Record
+}
+
+/// The same, a line for each.
+pub struct UseLines;
+
+described! {
+    [] UseLines, "UseLines",
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Any number of lines, each a `Use` in JSON; blank ones do not count."))
+        .build()
 }
 
 pub fn settlement(json: &[u8]) -> Result<Settlement, Problem> {

@@ -13,12 +13,23 @@ use tollgate_engine::{PolicyMetrics, Rejection};
 use tollgate_ledger::Numbers;
 
 use super::App;
+use super::openapi::tag;
 use super::traffic::TRAFFIC;
 use crate::notify::Counted;
 use crate::service::Measured;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Read the metrics
+///
+/// In the text format of OpenMetrics, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = tag::OPERATORS,
+    operation_id = "metrics",
+    responses((status = 200, description = "The metrics", body = String, content_type = "application/openmetrics-text")),
+)]
 pub async fn show(service: App) -> Response {
     let mut registry = Registry::with_prefix("tollgate");
     registry.register_collector(Box::new(Numbered(service.measured())));

@@ -5,6 +5,7 @@ mod ask;
 mod backup;
 mod check;
 mod decision;
+mod docs;
 mod export;
 mod fields;
 mod fingerprint;
@@ -17,6 +18,7 @@ mod metrics;
 mod money;
 mod notifications;
 mod observe;
+mod openapi;
 mod path;
 mod policies;
 mod problem;
@@ -29,6 +31,7 @@ mod reservations;
 mod serve;
 mod stream;
 mod subscription;
+mod told;
 mod traffic;
 mod usage;
 
@@ -39,13 +42,15 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_service::Service as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use self::export::Selection;
 pub use self::observe::request_id;
+pub use self::openapi::description;
 pub use self::rerate::{Question as RerateQuestion, RerateView};
 use crate::service::Service;
 use notifications::preferences;
@@ -106,48 +111,54 @@ impl Routes {
     }
 }
 
+/// All routes, with what the description says of them.
+fn routes() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .routes(routes!(check::check))
+        .routes(routes!(reservations::reserve))
+        .routes(routes!(reservations::show, reservations::release))
+        .routes(routes!(reservations::settle))
+        .routes(routes!(usage::record, usage::find))
+        .routes(routes!(usage::corrections::correct))
+        .routes(routes!(quote::quote))
+        .routes(routes!(rerate::rerate))
+        .routes(routes!(refusals::list))
+        .routes(routes!(preferences::show, preferences::put, preferences::delete))
+        .routes(routes!(
+            preferences::show_default,
+            preferences::put_default,
+            preferences::delete_default
+        ))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::retry))
+        .routes(routes!(policies::show))
+        .routes(routes!(policies::reload))
+        .routes(routes!(policies::revisions))
+        .routes(routes!(policies::roll_back))
+        .routes(routes!(policies::shadow))
+        .routes(routes!(policies::faults))
+        .routes(routes!(export::export))
+        .routes(routes!(backup::backup))
+        .nest(subscription::PREFIX, subscription::routes())
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::show))
+        .routes(routes!(openapi::show))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::file))
+}
+
 fn router(service: Arc<Service>) -> Router {
-    Router::new()
-        .route("/v1/check", post(check::check))
-        .route("/v1/reservations", post(reservations::reserve))
-        .route("/v1/reservations/{id}", get(reservations::show).delete(reservations::release))
-        .route("/v1/reservations/{id}/settle", post(reservations::settle))
-        .route("/v1/usage", post(usage::record).get(usage::find))
-        .route("/v1/usage/corrections", post(usage::corrections::correct))
-        .route("/v1/quote", post(quote::quote))
-        .route("/v1/refusals", get(refusals::list))
-        .route(
-            "/v1/subjects/{subject}/notifications",
-            get(preferences::show).put(preferences::put).delete(preferences::delete),
-        )
-        .route(
-            "/v1/notifications/default",
-            get(preferences::show_default)
-                .put(preferences::put_default)
-                .delete(preferences::delete_default),
-        )
-        .route("/v1/notifications", get(notifications::list))
-        .route("/v1/notifications/{id}/retry", post(notifications::retry))
-        .route("/v1/policies", get(policies::show))
-        .route("/v1/policies/reload", post(policies::reload))
-        .route("/v1/policies/revisions", get(policies::revisions))
-        .route("/v1/policies/rollback", post(policies::roll_back))
-        .route("/v1/policies/{name}/shadow", get(policies::shadow))
-        .route("/v1/policies/{name}/faults", get(policies::faults))
-        .route("/v1/export", get(export::export))
-        .route("/v1/backup", get(backup::backup))
-        .route("/v1/rerate", post(rerate::rerate))
-        .nest("/api/subscription", subscription::routes())
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(service)
+    let (router, _) = routes().split_for_parts();
+    router.fallback(unknown_route).method_not_allowed_fallback(wrong_method).with_state(service)
 }
 
 async fn unknown_route() -> Problem {
-    Problem::plain(StatusCode::NOT_FOUND, "there is nothing at this path")
+    nothing_here()
+}
+
+fn nothing_here() -> Problem {
+    Problem::of(&problem::kinds::NOTHING_HERE, "there is nothing at this path")
 }
 
 async fn wrong_method() -> Problem {

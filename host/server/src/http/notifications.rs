@@ -9,45 +9,61 @@ use axum::extract::rejection::PathRejection;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{SubjectId, Timestamp};
+use tollgate_domain::{ChannelKind, SubjectId, Timestamp};
 use tollgate_ledger::{DeliveryFilter, DeliveryId, DeliveryState, LedgerError, Listed};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::App;
 use super::fields::number;
 use super::json::{no_query, query};
-use super::problem::Problem;
+use super::openapi::schema::{whole, words};
+use super::openapi::tag;
+use super::problem::{Problem, kinds};
 use crate::service::{Deliveries, Error};
 
 const LIMIT: u64 = 100;
 const LIMIT_MAX: u64 = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// Only those that are in it
+    #[param(schema_with = states)]
     state: Option<String>,
-    /// Whom the alert is about.
+    /// Whom the alert is about
     subject: Option<SubjectId>,
+    /// How many at most
+    #[param(schema_with = limits)]
     limit: Option<String>,
-    /// Older than this one: the last of the page before.
+    /// Older than this one: the last of the page before
+    #[param(pattern = "^nt-[0-9a-f]{1,15}-[0-9a-f]{1,3}$", example = "nt-1000-0")]
     before: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notifications)]
 struct Page<'a> {
     notifications: Vec<DeliveryView<'a>>,
     /// Whether there are older ones.
     has_more: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notification)]
 struct DeliveryView<'a> {
     id: String,
     alert_id: u64,
     subject: &'a SubjectId,
     /// Whose preferences it follows; `None` for the default.
+    #[schema(required)]
     preferences_of: Option<&'a SubjectId>,
+    #[schema(schema_with = channels)]
     channel: &'static str,
+    #[schema(required)]
     address: Option<&'a str>,
+    #[schema(schema_with = states)]
     state: &'static str,
     attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,10 +71,38 @@ struct DeliveryView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_at: Option<Timestamp>,
     /// What went wrong the last time.
+    #[schema(required)]
     error: Option<&'a str>,
     changed_at: Timestamp,
 }
 
+fn states() -> Object {
+    words(
+        [DeliveryState::Pending, DeliveryState::Sent, DeliveryState::Dead]
+            .map(DeliveryState::as_str),
+    )
+}
+
+fn channels() -> Object {
+    words([ChannelKind::Email, ChannelKind::Webhook, ChannelKind::Log].map(ChannelKind::as_str))
+}
+
+/// What `limit` may be.
+fn limits() -> Object {
+    whole(1..=LIMIT_MAX, Some(LIMIT))
+}
+
+/// See what was sent, and what was not
+///
+/// The newest first. The last `id` of a page is `before` of the next.
+#[utoipa::path(
+    get,
+    path = "/v1/notifications",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "listNotifications",
+    params(Which),
+    responses((status = 200, description = "A page of them", body = Page)),
+)]
 pub async fn list(service: App, uri: Uri) -> Result<Response, Problem> {
     let which = query::<Which>(&uri)?.into_filter()?;
     let Deliveries { list, has_more } = service.deliveries(which).await?;
@@ -66,6 +110,18 @@ pub async fn list(service: App, uri: Uri) -> Result<Response, Problem> {
     Ok(Json(Page { notifications, has_more }).into_response())
 }
 
+/// Send a notification again
+///
+/// One that is dead, or that waits for its next try.
+#[utoipa::path(
+    post,
+    path = "/v1/notifications/{id}/retry",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "retryNotification",
+    params(("id" = String, Path, description = "The notification's id", pattern = "^nt-[0-9a-f]{1,15}-[0-9a-f]{1,3}$", example = "nt-1000-0")),
+    responses((status = 200, description = "It is sent soon", body = DeliveryView)),
+    extensions(("x-problems" = json!([kinds::UNKNOWN_NOTIFICATION, kinds::NOTIFICATION_SENT]))),
+)]
 pub async fn retry(
     service: App,
     id: Result<Path<String>, PathRejection>,

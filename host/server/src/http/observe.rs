@@ -9,6 +9,7 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use super::Routes;
+use super::told::Told;
 use super::traffic::TRAFFIC;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,6 +43,9 @@ pub async fn observe(request: Request, routes: Routes) -> Response {
     TRAFFIC.note(uri.path(), status, latency);
     let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
     let (id_text, status_code, path) = (as_text(&id), status.as_u16(), uri.path());
+    if let Some(told) = response.extensions_mut().remove::<Told>() {
+        told.note(id_text, method.as_str(), path, status_code);
+    }
     if status.is_server_error() {
         tracing::warn!(id = id_text, %method, path, status = status_code, latency_us, "failed");
     } else {

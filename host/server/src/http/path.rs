@@ -20,6 +20,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Reservation {
     }
 }
 
+/// The reservation's id in a path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "what is read of a path is a `Reservation`")]
+pub struct OfReservation {
+    /// The reservation's id
+    #[param(pattern = "^[0-9a-f]{32}$", example = "0193f5a0c0de4bad8f00d1234567890a")]
+    id: String,
+}
+
 /// Whether it is `/v1/reservations/{id}/settle`.
 pub fn settles(path: &str) -> bool {
     let id = path.strip_prefix("/v1/reservations/").and_then(|rest| rest.strip_suffix("/settle"));

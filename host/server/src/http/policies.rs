@@ -4,46 +4,84 @@ use axum::extract::Path;
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use tollgate_engine::{KeptInput, PolicyStatus, RevisionInfo, ShadowInfo};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::App;
-use super::json::{Json, JsonBody, parse, query};
-use super::problem::Problem;
+use super::json::{Json, JsonBody, NoQuery, parse, query};
+use super::openapi::schema::whole;
+use super::openapi::tag;
+use super::problem::{Problem, kinds};
 
 const STEPS: usize = 100;
 const STEPS_MAX: usize = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// How many at most
+    #[param(schema_with = limits)]
     limit: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What `limit` may be.
+fn limits() -> Object {
+    whole(1..=STEPS_MAX as u64, Some(STEPS as u64))
+}
+
+#[derive(Serialize, ToSchema)]
 pub struct Revisions {
     revisions: Vec<RevisionInfo>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyFaults)]
 pub struct Faults {
     faults: Vec<KeptInput>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Rollback {
     revision: String,
 }
 
-pub async fn show(service: App) -> Json<PolicyStatus> {
+/// See the policies in force
+#[utoipa::path(
+    get,
+    path = "/v1/policies",
+    tag = tag::POLICIES,
+    operation_id = "listPolicies",
+    responses((status = 200, description = "What is active, and what is not and why", body = PolicyStatus)),
+)]
+pub async fn show(service: App, _: NoQuery) -> Json<PolicyStatus> {
     Json(service.policy_status())
 }
 
-/// Looks at the folder now, and shows what came of it.
-pub async fn reload(service: App) -> Json<PolicyStatus> {
+/// Look at the folder of policies now
+#[utoipa::path(
+    post,
+    path = "/v1/policies/reload",
+    tag = tag::POLICIES,
+    operation_id = "reloadPolicies",
+    responses((status = 200, description = "What came of it", body = PolicyStatus)),
+)]
+pub async fn reload(service: App, _: NoQuery) -> Json<PolicyStatus> {
     Json(service.reload().await)
 }
 
-/// What was active when, the newest first.
+/// See what was active when
+///
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/policies/revisions",
+    tag = tag::POLICIES,
+    operation_id = "listRevisions",
+    params(Which),
+    responses((status = 200, description = "The history", body = Revisions)),
+)]
 pub async fn revisions(service: App, uri: Uri) -> Result<Json<Revisions>, Problem> {
     let limit = query::<Which>(&uri)?.limit.map_or(Ok(STEPS), |limit| limit.parse());
     let limit = limit.ok().filter(|limit| (1..=STEPS_MAX).contains(limit));
@@ -52,21 +90,56 @@ pub async fn revisions(service: App, uri: Uri) -> Result<Json<Revisions>, Proble
     Ok(Json(Revisions { revisions }))
 }
 
-/// Goes back to a revision, and shows what is active then.
+/// Go back to a revision
+///
+/// It stays in force until the bytes of a file change.
+#[utoipa::path(
+    post,
+    path = "/v1/policies/rollback",
+    tag = tag::POLICIES,
+    operation_id = "rollBackPolicies",
+    request_body = Rollback,
+    responses((status = 200, description = "What is active then", body = PolicyStatus)),
+    extensions(("x-problems" = json!([kinds::UNKNOWN_REVISION, kinds::UNUSABLE_REVISION]))),
+)]
 pub async fn roll_back(
     service: App,
+    _: NoQuery,
     body: Result<JsonBody, Problem>,
 ) -> Result<Json<PolicyStatus>, Problem> {
     let Rollback { revision } = parse(&body?.0)?;
     Ok(Json(service.roll_back(revision).await?))
 }
 
-/// How a shadow or canary compares with the active version, and on which calls they differ.
-pub async fn shadow(service: App, Path(name): Path<String>) -> Result<Json<ShadowInfo>, Problem> {
+/// Compare a candidate with the version in force
+#[utoipa::path(
+    get,
+    path = "/v1/policies/{name}/shadow",
+    tag = tag::POLICIES,
+    operation_id = "getShadow",
+    params(("name" = String, Path, description = "The policy, by the name of its manifest")),
+    responses((status = 200, description = "How often they agree, and calls on which they do not", body = ShadowInfo)),
+    extensions(("x-problems" = json!([kinds::NO_CANDIDATE]))),
+)]
+pub async fn shadow(
+    service: App,
+    _: NoQuery,
+    Path(name): Path<String>,
+) -> Result<Json<ShadowInfo>, Problem> {
     Ok(Json(service.shadow(&name)?))
 }
 
-/// The inputs on which a policy failed last, the newest first.
-pub async fn faults(service: App, Path(name): Path<String>) -> Json<Faults> {
+/// See the inputs on which a policy failed last
+///
+/// The newest first, at most 16. None for a policy that nobody knows.
+#[utoipa::path(
+    get,
+    path = "/v1/policies/{name}/faults",
+    tag = tag::POLICIES,
+    operation_id = "listFaults",
+    params(("name" = String, Path, description = "The policy, by the name of its manifest")),
+    responses((status = 200, description = "The inputs", body = Faults)),
+)]
+pub async fn faults(service: App, _: NoQuery, Path(name): Path<String>) -> Json<Faults> {
     Json(Faults { faults: service.kept_inputs(&name) })
 }

@@ -1,23 +1,24 @@
 //! What a caller is told when something does not go as asked: `application/problem+json`
 //! (RFC 9457). The one place that turns errors into answers.
 
+pub mod kinds;
+
 use std::fmt;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
+use tollgate_domain::QuotaName;
 use tollgate_engine::{ConfigProblem, LayError, RollbackError};
 use tollgate_ledger::LedgerError;
+use utoipa::ToSchema;
 
+use self::kinds::Kind;
+use super::decision::Denied;
 use super::json::{Json, name_the_field};
+use super::told::Told;
 use crate::service::Error;
-
-/// The registered type for a quota that is used up.
-pub const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-
-/// For a problem that its status says all about.
-const PLAIN: &str = "about:blank";
 
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -30,8 +31,37 @@ pub struct Problem {
     pub members: Vec<(&'static str, Value)>,
 }
 
+/// How a [`Problem`] is written.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "what is written is a `Problem`")]
+pub struct ProblemView {
+    /// Which kind of problem it is. Programs may rely on it
+    #[schema(format = "uri", example = "urn:tollgate:problem:invalid-request")]
+    r#type: String,
+    /// The kind, for people
+    title: String,
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// This very problem, for people
+    detail: String,
+    /// What is wrong with the request, field by field
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+    /// Why a call was refused
+    #[schema(required = false, nullable = false)]
+    denied: Option<Denied<'static>>,
+    /// The quotas that a call does not fit
+    #[schema(required = false)]
+    #[serde(rename = "violated-policies")]
+    violated_policies: Vec<QuotaName>,
+    /// Of a list or of lines: the first event that is in doubt
+    #[schema(required = false)]
+    index: u64,
+}
+
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, ToSchema)]
 pub struct FieldError {
     /// A JSON Pointer (RFC 6901) into the body, or to a parameter of the query.
     pub pointer: String,
@@ -55,29 +85,40 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        let kind = match kind.contains(':') {
-            true => kind.to_owned(),
-            false => format!("urn:tollgate:problem:{}", kind.replace('_', "-")),
-        };
-        Self { status, kind, title, detail: detail.into(), members: vec![] }
+        Self { status, kind: kinds::uri(kind), title, detail: detail.into(), members: vec![] }
+    }
+
+    /// A problem of a kind that is known by name.
+    pub fn of(kind: &Kind, detail: impl Into<String>) -> Self {
+        Self::new(kind.status, kind.name, kind.title, detail)
     }
 
     /// A problem that its status says all about.
     pub fn plain(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self::new(status, PLAIN, status.canonical_reason().unwrap_or("Problem"), detail)
+        Self::new(status, kinds::PLAIN, status.canonical_reason().unwrap_or("Problem"), detail)
     }
 
     /// A request with a field that is not as it should be.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: pointer.into(), detail: detail.into() };
         let summary = error.to_string();
-        let problem = Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid-request",
-            "The request is invalid",
-            summary,
-        );
-        problem.with("errors", [error])
+        Self::of(&kinds::INVALID_REQUEST, summary).with("errors", [error])
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What it points at in the request.
+    pub fn pointers(&self) -> Vec<String> {
+        let errors = self.members.iter().find(|(name, _)| *name == "errors");
+        let errors = errors.and_then(|(_, errors)| errors.as_array()).into_iter().flatten();
+        errors.filter_map(|error| Some(error["pointer"].as_str()?.to_owned())).collect()
     }
 
     /// Adds a member.
@@ -105,6 +146,7 @@ impl Serialize for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(&self)).into_response();
+        response.extensions_mut().insert(Told::of(&self));
         let content_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
@@ -114,7 +156,7 @@ impl IntoResponse for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
-        let (status, kind, title) = match error {
+        let kind = match error {
             Error::Usage(error) => {
                 return Self::invalid(format!("/usage/{}", error.quantity()), detail);
             }
@@ -124,63 +166,35 @@ impl From<Error> for Problem {
                 return Self::invalid("/usage", detail);
             }
             Error::Rejected(rejected) => {
-                let title = "A policy cannot work with this call";
-                return Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    &word(&rejected.code),
-                    title,
-                    detail,
-                );
+                let Kind { status, title, .. } = kinds::REJECTED;
+                return Self::new(status, &word(&rejected.code), title, detail);
             }
-            Error::NoPolicies => {
-                (StatusCode::SERVICE_UNAVAILABLE, "no-policies", "Nobody can decide calls yet")
-            }
-            Error::UnknownFlavor { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "unknown-flavor", "The answer cannot be read")
-            }
-            Error::Unpriced(_) => (StatusCode::NOT_FOUND, "unpriced", "Nobody prices this"),
-            Error::NoPlan(_) => (StatusCode::NOT_FOUND, "no-plan", "There is no subscription"),
-            Error::UnknownEvent(_) => {
-                (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
-            }
-            Error::RefusedPolicy(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "policy-refused", "The policy cannot be used")
-            }
-            Error::Ledger(error) => ledger(&error),
             Error::Lay(LayError::Refused { problems, .. }) if !problems.is_empty() => {
                 return refused_by_a_policy(&problems);
             }
-            Error::Lay(LayError::Archive(_)) | Error::Archive(_) => STORE_FAILED,
-            Error::Rollback(RollbackError::Archive(_)) => STORE_FAILED,
-            Error::Lay(LayError::Refused { .. }) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "refused", "The policies do not take it")
-            }
+            Error::NoPolicies => kinds::NO_POLICIES,
+            Error::UnknownFlavor { .. } => kinds::UNKNOWN_FLAVOR,
+            Error::Unpriced(_) => kinds::UNPRICED,
+            Error::NoPlan(_) => kinds::NO_PLAN,
+            Error::UnknownEvent(_) => kinds::UNKNOWN_EVENT,
+            Error::RefusedPolicy(_) => kinds::POLICY_REFUSED,
+            Error::Ledger(error) => ledger(&error),
+            Error::Lay(LayError::Archive(_)) | Error::Archive(_) => kinds::STORE_FAILED,
+            Error::Rollback(RollbackError::Archive(_)) => kinds::STORE_FAILED,
+            Error::Lay(LayError::Refused { .. }) => kinds::REFUSED,
             Error::Lay(LayError::UnknownPolicy(_)) | Error::NoPlanner | Error::NoPricer => {
-                (StatusCode::CONFLICT, "no-such-policy", "There is no policy to take it")
+                kinds::NO_SUCH_POLICY
             }
-            Error::Rollback(RollbackError::Unknown(_)) => {
-                (StatusCode::NOT_FOUND, "unknown-revision", "There is no such revision")
-            }
-            Error::Rollback(RollbackError::Unusable { .. }) => {
-                (StatusCode::CONFLICT, "unusable-revision", "The revision cannot be used here")
-            }
-            Error::NoSuchPlan(_) => {
-                (StatusCode::NOT_FOUND, "unknown-plan", "There is no such plan")
-            }
-            Error::NoCandidate(_) => {
-                (StatusCode::NOT_FOUND, "no-candidate", "There is nothing to compare")
-            }
-            Error::PlanInUse(_) => (StatusCode::CONFLICT, "plan-in-use", "The plan is in use"),
-            Error::BrokeDown(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "broke-down", "Something went wrong")
-            }
+            Error::Rollback(RollbackError::Unknown(_)) => kinds::UNKNOWN_REVISION,
+            Error::Rollback(RollbackError::Unusable { .. }) => kinds::UNUSABLE_REVISION,
+            Error::NoSuchPlan(_) => kinds::UNKNOWN_PLAN,
+            Error::NoCandidate(_) => kinds::NO_CANDIDATE,
+            Error::PlanInUse(_) => kinds::PLAN_IN_USE,
+            Error::BrokeDown(_) => kinds::BROKE_DOWN,
         };
-        Self::new(status, kind, title, detail)
+        Self::of(&kind, detail)
     }
 }
-
-const STORE_FAILED: (StatusCode, &str, &str) =
-    (StatusCode::SERVICE_UNAVAILABLE, "store-failed", "The ledger cannot be written");
 
 /// What a plugin found wrong with an entry of one of its lists, as the caller wrote the entry.
 fn refused_by_a_policy(problems: &[ConfigProblem]) -> Problem {
@@ -194,8 +208,7 @@ fn refused_by_a_policy(problems: &[ConfigProblem]) -> Problem {
         .collect();
     let shown = errors.iter().map(FieldError::to_string);
     let detail = shown.collect::<Vec<_>>().join("; ");
-    let title = "The request is invalid";
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-request", title, detail).with("errors", errors)
+    Problem::of(&kinds::INVALID_REQUEST, detail).with("errors", errors)
 }
 
 /// The rest of a pointer that leads into an entry of a list: `/limit` of `/plans/3/limit`.
@@ -206,49 +219,25 @@ fn within_entry(pointer: &str) -> Option<&str> {
     index.bytes().all(|digit| digit.is_ascii_digit()).then_some(rest)
 }
 
-fn ledger(error: &LedgerError) -> (StatusCode, &'static str, &'static str) {
+fn ledger(error: &LedgerError) -> Kind {
     match error {
-        LedgerError::UnknownReservation => {
-            (StatusCode::NOT_FOUND, "unknown-reservation", "There is no such reservation")
-        }
-        LedgerError::ReservationReleased => {
-            (StatusCode::CONFLICT, "reservation-released", "The reservation was released")
-        }
-        LedgerError::ReservationSettled => {
-            (StatusCode::CONFLICT, "reservation-settled", "The reservation was settled")
-        }
-        LedgerError::Contradiction => {
-            (StatusCode::CONFLICT, "contradiction", "Recorded before with other content")
-        }
-        LedgerError::UnknownEvent => {
-            (StatusCode::NOT_FOUND, "unknown-event", "There is no such event")
-        }
-        LedgerError::UnknownAlert => {
-            (StatusCode::NOT_FOUND, "unknown-alert", "There is no such alert")
-        }
-        LedgerError::UnknownDelivery => {
-            (StatusCode::NOT_FOUND, "unknown-notification", "There is no such notification")
-        }
-        LedgerError::DeliverySent => {
-            (StatusCode::CONFLICT, "notification-sent", "The notification has arrived")
-        }
-        LedgerError::CorrectedMeanwhile => {
-            (StatusCode::CONFLICT, "corrected-meanwhile", "The event was corrected meanwhile")
-        }
-        LedgerError::KeyUnderWay => {
-            (StatusCode::CONFLICT, "key-under-way", "The request is still under way")
-        }
-        LedgerError::KeyReused => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The key belongs to another request")
-        }
-        LedgerError::Overflow(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "overflow", "More than can be counted")
-        }
+        LedgerError::UnknownReservation => kinds::UNKNOWN_RESERVATION,
+        LedgerError::ReservationReleased => kinds::RESERVATION_RELEASED,
+        LedgerError::ReservationSettled => kinds::RESERVATION_SETTLED,
+        LedgerError::Contradiction => kinds::CONTRADICTION,
+        LedgerError::UnknownEvent => kinds::UNKNOWN_EVENT,
+        LedgerError::UnknownAlert => kinds::UNKNOWN_ALERT,
+        LedgerError::UnknownDelivery => kinds::UNKNOWN_NOTIFICATION,
+        LedgerError::DeliverySent => kinds::NOTIFICATION_SENT,
+        LedgerError::CorrectedMeanwhile => kinds::CORRECTED_MEANWHILE,
+        LedgerError::KeyUnderWay => kinds::KEY_UNDER_WAY,
+        LedgerError::KeyReused => kinds::KEY_REUSED,
+        LedgerError::Overflow(_) => kinds::OVERFLOW,
         LedgerError::LostEvent(_) => {
             tracing::error!(%error, "the ledger is damaged");
-            (StatusCode::INTERNAL_SERVER_ERROR, "lost-event", "The ledger is damaged")
+            kinds::LOST_EVENT
         }
-        LedgerError::Store(_) => STORE_FAILED,
+        LedgerError::Store(_) => kinds::STORE_FAILED,
     }
 }
 

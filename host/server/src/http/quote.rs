@@ -4,17 +4,20 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate_domain::{Call, ModelId, ProviderId, Side, SubjectPath, Timestamp, Usd};
+use utoipa::ToSchema;
 
 use super::App;
 use super::fields::{Quantities, ShortTexts, Text};
-use super::json::{Json, JsonBody, parse};
+use super::json::{Json, JsonBody, NoQuery, parse};
 use super::made::used;
-use super::problem::Problem;
+use super::openapi::tag;
+use super::problem::{Problem, kinds};
 use super::receipt::{ChargeView, UsageMap};
 use crate::service::{Error, PriceQuestion};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceQuestion)]
 struct Question {
     /// Whose call it would be, for policies that apply to some only.
     subject: Option<SubjectPath>,
@@ -22,6 +25,8 @@ struct Question {
     model: Option<ModelId>,
     at: Option<Timestamp>,
     usage: Option<Quantities>,
+    /// What the provider answered, as it came; a list is the chunks of a stream
+    #[schema(value_type = Option<serde_json::Value>)]
     response: Option<Box<RawValue>>,
     api_flavor: Option<Text<64>>,
     service_tier: Option<Text<64>>,
@@ -31,7 +36,8 @@ struct Question {
     metadata: ShortTexts,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quote)]
 struct Quoted<'a> {
     usage: UsageMap<'a>,
     /// The price entry that matched.
@@ -43,7 +49,23 @@ struct Quoted<'a> {
     catalog: &'a str,
 }
 
-pub async fn quote(service: App, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+/// Price a call without recording it
+///
+/// Give what was used, or the provider's raw answer, which says it.
+#[utoipa::path(
+    post,
+    path = "/v1/quote",
+    tag = tag::PRICES,
+    operation_id = "quote",
+    request_body = Question,
+    responses((status = 200, description = "What it costs", body = Quoted)),
+    extensions(("x-problems" = json!([kinds::UNPRICED, kinds::UNKNOWN_FLAVOR, kinds::REJECTED, kinds::OVERFLOW]))),
+)]
+pub async fn quote(
+    service: App,
+    _: NoQuery,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
     let body: Question = parse(&body)?;
     let nobody =
         || "nobody".parse().map_err(|error| Problem::invalid("/subject", format!("{error}")));

@@ -8,15 +8,20 @@ use tollgate_domain::{
     SubjectPath, Timestamp, Usage, Usd,
 };
 use tollgate_ledger::{EventId, Recorded};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::alert::AlertView;
+use super::fields::ShortTexts;
+use super::openapi::schema::{described, map};
 
 /// The answer to whoever settles or records.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Receipt<'a> {
     event_id: String,
     #[serde(skip_serializing_if = "Not::not")]
     duplicate: bool,
+    #[schema(required)]
     cost: Option<Usd>,
     unpriced: bool,
     /// Whether the caller's own word won over the price list.
@@ -29,32 +34,43 @@ pub struct Receipt<'a> {
 }
 
 /// An event, whole.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventView<'a> {
     subject: &'a SubjectPath,
     provider: &'a ProviderId,
+    #[schema(required)]
     model: Option<&'a ModelId>,
+    #[schema(required)]
     endpoint: Option<&'a EndpointName>,
+    #[schema(required)]
     method: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_tier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a str>,
     usage: UsageMap<'a>,
+    #[schema(required)]
     response_time_ms: Option<u64>,
+    #[schema(required)]
     status_code: Option<u16>,
+    #[schema(required)]
     error: Option<&'a str>,
+    #[schema(required)]
     request_id: Option<&'a str>,
+    #[schema(value_type = ShortTexts)]
     metadata: &'a Metadata,
     occurred_at: Timestamp,
     recorded_at: Timestamp,
     billing_period: &'a PeriodId,
+    #[schema(required)]
     reservation_id: Option<String>,
     #[serde(flatten)]
     receipt: Receipt<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Charge)]
 pub struct ChargeView<'a> {
     quantity: &'a QuantityName,
     amount: Amount,
@@ -68,6 +84,13 @@ pub struct UsageMap<'a>(pub &'a Usage);
 impl Serialize for UsageMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter())
+    }
+}
+
+described! {
+    ['a] UsageMap<'a>, "Usage", {
+        let amount = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_u64));
+        map::<QuantityName>("How much was used of what.", amount.build(), None)
     }
 }
 

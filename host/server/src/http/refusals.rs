@@ -10,10 +10,15 @@ use tollgate_domain::{
 };
 use tollgate_ledger::store::RefusalFilter;
 use tollgate_ledger::{Refusal, RefusalId};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::App;
 use super::decision::Verdict;
+use super::fields::ShortTexts;
 use super::json::query;
+use super::openapi::schema::whole;
+use super::openapi::tag;
 use super::problem::Problem;
 use super::receipt::UsageMap;
 use crate::service::Refusals;
@@ -21,18 +26,31 @@ use crate::service::Refusals;
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Which {
+    /// Only calls of this level, and counts of it
     subject: Option<SubjectPath>,
+    /// Leave out what was refused earlier
     from: Option<Timestamp>,
+    /// Leave out what was refused then or later
     to: Option<Timestamp>,
+    /// How many at most
+    #[param(schema_with = limits)]
     limit: Option<String>,
     /// Older than this one: the last of the page before.
+    #[param(pattern = "^rf-[0-9a-f]{1,15}-[0-9a-f]{1,7}$", example = "rf-1-0")]
     before: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What `limit` may be.
+fn limits() -> Object {
+    whole(1..=LIMIT_MAX as u64, Some(LIMIT as u64))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refusals)]
 struct Page<'a> {
     refusals: Vec<RefusalView<'a>>,
     /// Whether there are older ones.
@@ -41,17 +59,22 @@ struct Page<'a> {
     counts: Vec<CountView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refusal)]
 struct RefusalView<'a> {
     refusal_id: String,
     subject: &'a SubjectPath,
     provider: &'a ProviderId,
+    #[schema(required)]
     model: Option<&'a ModelId>,
+    #[schema(required)]
     endpoint: Option<&'a EndpointName>,
     /// As its caller stated it.
     usage: UsageMap<'a>,
+    #[schema(required)]
     max_tokens: Option<u32>,
     features: &'a [FeatureId],
+    #[schema(value_type = ShortTexts)]
     metadata: &'a Metadata,
     /// With what policies filled in.
     estimated_usage: UsageMap<'a>,
@@ -61,14 +84,27 @@ struct RefusalView<'a> {
     verdict: Verdict<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusalCount)]
 struct CountView<'a> {
     billing_period: &'a PeriodId,
     reason: &'a str,
+    #[schema(required)]
     quota: Option<&'a QuotaName>,
     count: u64,
 }
 
+/// See what was refused
+///
+/// The newest first. The last `refusal_id` of a page is `before` of the next.
+#[utoipa::path(
+    get,
+    path = "/v1/refusals",
+    tag = tag::OPERATORS,
+    operation_id = "listRefusals",
+    params(Which),
+    responses((status = 200, description = "A page of them", body = Page)),
+)]
 pub async fn list(service: App, uri: Uri) -> Result<Response, Problem> {
     let which = query::<Which>(&uri)?.into_filter()?;
     let Refusals { list, has_more, counts } = service.refusals(&which).await?;

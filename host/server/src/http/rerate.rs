@@ -3,14 +3,17 @@
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{Calendar, ModelId, PlanId, ProviderId, Span, Timestamp, Usd, Window};
+use utoipa::ToSchema;
 
 use super::App;
-use super::json::{Json, JsonBody, parse};
-use super::problem::Problem;
+use super::json::{Json, JsonBody, NoQuery, parse};
+use super::openapi::tag;
+use super::problem::{Problem, kinds};
 use crate::service::{RerateAsk, RerateSum, Rerated};
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RerateQuestion)]
 pub struct Question {
     /// Events that occurred from then on; all unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +32,8 @@ pub struct Question {
 }
 
 /// What it came to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rerated)]
 pub struct RerateView<'a> {
     #[serde(flatten)]
     sum: SumView,
@@ -39,16 +43,20 @@ pub struct RerateView<'a> {
     groups: Vec<GroupView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RerateGroup)]
 struct GroupView<'a> {
     provider: &'a ProviderId,
+    #[schema(required)]
     model: Option<&'a ModelId>,
+    #[schema(required)]
     plan: Option<&'a PlanId>,
     #[serde(flatten)]
     sum: SumView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RerateSum)]
 struct SumView {
     events: u64,
     changed: u64,
@@ -60,7 +68,24 @@ struct SumView {
     difference: Usd,
 }
 
-pub async fn rerate(service: App, JsonBody(body): JsonBody) -> Result<Response, Problem> {
+/// Price recorded events again
+///
+/// By the policies in force, or by a manifest that is not. Changes nothing unless `apply` is true;
+/// then each event that costs something else is corrected.
+#[utoipa::path(
+    post,
+    path = "/v1/rerate",
+    tag = tag::PRICES,
+    operation_id = "rerate",
+    request_body = Question,
+    responses((status = 200, description = "Old, new and difference", body = RerateView)),
+    extensions(("x-problems" = json!([kinds::POLICY_REFUSED, kinds::OVERFLOW, kinds::LOST_EVENT]))),
+)]
+pub async fn rerate(
+    service: App,
+    _: NoQuery,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
     let question: Question = parse(&body)?;
     let apply = question.apply;
     let rerated =

@@ -12,28 +12,37 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate_domain::SubjectPath;
 use tollgate_ledger::Turn;
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
 
 use super::App;
 use super::idempotency::{IdempotencyKey, replayed};
-use super::json::{Json, JsonBody, content_type, elements, query};
-use super::made::use_report;
-use super::problem::Problem;
+use super::json::{Json, JsonBody, NoQuery, content_type, elements, query};
+use super::made::{self, use_report};
+use super::openapi::schema::{described, either};
+use super::openapi::tag;
+use super::problem::{Problem, kinds};
 use super::receipt::{EventView, Receipt};
 use crate::service::UseReport;
 use corrections::CorrectionView;
 use tally::Tally;
 
-const EVENTS_MAX: usize = 1000;
+pub const EVENTS_MAX: usize = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Find {
+    /// Whose event it is
     subject: SubjectPath,
+    /// The name that its caller gave it, or else ours
+    #[param(example = "ev-1-0")]
     event_id: String,
 }
 
 /// An event as it was recorded, and what was said of it since.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundEvent)]
 struct Found<'a> {
     #[serde(flatten)]
     event: EventView<'a>,
@@ -41,9 +50,40 @@ struct Found<'a> {
     corrections: Vec<CorrectionView<'a>>,
 }
 
-/// Takes one event, an array of them, or a line for each; a key does not go with lines.
+/// What is told with 200 by whoever takes one event or many.
+struct RecordedBefore;
+
+described! {
+    [] RecordedBefore, "RecordedBefore",
+    either(
+        "The receipt of an event that had been recorded before; or what became of a list.",
+        Ref::from_schema_name(Receipt::name()),
+        Ref::from_schema_name(Tally::name()),
+    );
+    Receipt<'static>, Tally
+}
+
+/// Record use that was not reserved
+///
+/// One event, a list of at most 1,000, or a line for each (NDJSON) of any number. In a list or in
+/// lines, one bad event never costs the good ones. Either `usage` or `response` is needed. Lines are at
+/// most 1 MiB each, and a key does not go with them.
+#[utoipa::path(
+    post,
+    path = "/v1/usage",
+    tag = tag::CALLS,
+    operation_id = "recordUsage",
+    params(IdempotencyKey),
+    request_body(content((made::Uses = "application/json"), (made::UseLines = "application/x-ndjson"))),
+    responses(
+        (status = 201, description = "One event was recorded", body = Receipt),
+        (status = 200, description = "It had been recorded before; or what became of a list", body = RecordedBefore)
+    ),
+    extensions(("x-problems" = json!([kinds::CONTRADICTION, kinds::UNKNOWN_FLAVOR, kinds::REJECTED, kinds::OVERFLOW, kinds::LOST_EVENT]))),
+)]
 pub async fn record(
     service: App,
+    _: NoQuery,
     key: IdempotencyKey,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -65,6 +105,16 @@ pub async fn record(
     Ok((status, replayed(recorded.replayed), receipt).into_response())
 }
 
+/// Find one event, and its corrections
+#[utoipa::path(
+    get,
+    path = "/v1/usage",
+    tag = tag::CALLS,
+    operation_id = "findUsage",
+    params(Find),
+    responses((status = 200, description = "The event as it was recorded, and what was said of it since", body = Found)),
+    extensions(("x-problems" = json!([kinds::UNKNOWN_EVENT, kinds::LOST_EVENT]))),
+)]
 pub async fn find(service: App, uri: Uri) -> Result<Response, Problem> {
     let Find { subject, event_id } = query(&uri)?;
     let recorded = service.event(subject, &event_id)?;

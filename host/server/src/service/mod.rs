@@ -49,8 +49,8 @@ pub use record::{RatedUse, UseReport};
 pub use refusals::Refusals;
 pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;
-pub use statistics::Statistics;
-pub use subscription::{Changed, Subscribed};
+pub use statistics::{Statistics, UsageStatus};
+pub use subscription::{Changed, How, Subscribed};
 use unpriced::Unpriced;
 
 use crate::app::{Backup, Ledger};

@@ -48,6 +48,18 @@ pub enum How {
 }
 
 impl How {
+    pub const ALL: [Self; 9] = [
+        Self::Subscribed,
+        Self::Cancelled,
+        Self::Suspended,
+        Self::Renewed,
+        Self::Resumed,
+        Self::Upgraded,
+        Self::Downgraded,
+        Self::CycleChanged,
+        Self::Changed,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Subscribed => "subscribed",

@@ -7,13 +7,17 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::{SubjectPath, Timestamp};
 use tollgate_ledger::store::Fact;
 use tollgate_ledger::{Alerted, Corrected, EventId, Recorded};
+use utoipa::ToSchema;
 
 use crate::http::receipt::EventView;
 use crate::http::usage::corrections::CorrectionView;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lower")]
+#[schema(as = ExportFormat)]
 pub enum Format {
     /// As `GET /v1/usage` shows it
     #[default]

@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::{
     Digest, EmailAddress, Every, Preferences, QuietHours, SubjectId, TimeOfDay, Webhook, WebhookUrl,
 };
+use utoipa::ToSchema;
 
 use super::secrets::{Secrets, masked};
 use crate::http::App;
 use crate::http::fields::{Parsed, Whole};
 use crate::http::json::{JsonBody, no_query, parse};
-use crate::http::problem::Problem;
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::notify::{Guard, is_mailbox};
 
 const EMAILS_MAX: usize = 20;
@@ -24,82 +26,104 @@ const WEBHOOKS_MAX: usize = 10;
 
 const HOUR_MINUTES: u16 = 60;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NotificationPreferencesToSet)]
 struct Body {
     #[serde(default)]
+    #[schema(value_type = Vec<EmailAddress>, max_items = 20)]
     emails: Vec<Parsed<EmailAddress>>,
     #[serde(default)]
+    #[schema(max_items = 10)]
     webhooks: Vec<WebhookBody>,
+    /// Whether the service's own log tells of them
     #[serde(default)]
     log: bool,
     #[serde(default)]
+    /// Which alerts are told; all unless given
     severities: Vec<Severity>,
     quiet_hours: Option<QuietHoursBody>,
     digest: Option<DigestBody>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookToSet)]
 struct WebhookBody {
+    #[schema(value_type = WebhookUrl)]
     url: Parsed<WebhookUrl>,
     secret: Secrets,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = AlertSeverity)]
 enum Severity {
     Info,
     Warning,
     Error,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = QuietHoursToSet)]
 struct QuietHoursBody {
+    #[schema(value_type = TimeOfDay)]
     from: Parsed<TimeOfDay>,
+    #[schema(value_type = TimeOfDay)]
     to: Parsed<TimeOfDay>,
+    /// An IANA time zone; UTC unless given
     timezone: Option<String>,
     #[serde(default)]
     except_errors: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DigestToSet)]
 struct DigestBody {
     every: Option<EveryBody>,
     every_minutes: Option<Whole<1, 1440>>,
+    #[schema(value_type = Option<TimeOfDay>)]
     at: Option<Parsed<TimeOfDay>>,
+    /// An IANA time zone; UTC unless given
     timezone: Option<String>,
     #[serde(default)]
     except_errors: bool,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DigestSpan)]
 enum EveryBody {
     Hour,
     Day,
 }
 
 /// What was set, in the form in which it can be set again.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotificationPreferences)]
 struct View<'a> {
     emails: Vec<&'a str>,
     webhooks: Vec<WebhookView<'a>>,
     log: bool,
     severities: &'a [String],
+    #[schema(required)]
     quiet_hours: Option<QuietHoursView>,
+    #[schema(required)]
     digest: Option<DigestView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Webhook)]
 struct WebhookView<'a> {
     url: &'a str,
+    /// By their fingerprints, which stand for them when they are sent back
     secret: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = QuietHours)]
 struct QuietHoursView {
     from: String,
     to: String,
@@ -107,7 +131,8 @@ struct QuietHoursView {
     except_errors: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Digest)]
 struct DigestView {
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<EveryBody>,
@@ -121,15 +146,46 @@ struct DigestView {
 
 type Subject = Result<Path<String>, PathRejection>;
 
+/// See how a level is told of its alerts
+#[utoipa::path(
+    get,
+    path = "/v1/subjects/{subject}/notifications",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "getNotificationPreferences",
+    params(("subject" = SubjectId, Path, description = "The level, as one percent-encoded segment")),
+    responses((status = 200, description = "What was set; secrets by their fingerprints", body = View)),
+    extensions(("x-problems" = json!([kinds::NO_PREFERENCES]))),
+)]
 pub async fn show(service: App, subject: Subject, uri: Uri) -> Result<Response, Problem> {
     let subject = self::subject(subject)?;
     shown(service, Some(subject), uri).await
 }
 
+/// See how all others are told
+#[utoipa::path(
+    get,
+    path = "/v1/notifications/default",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "getDefaultNotificationPreferences",
+    responses((status = 200, description = "What was set; secrets by their fingerprints", body = View)),
+    extensions(("x-problems" = json!([kinds::NO_PREFERENCES]))),
+)]
 pub async fn show_default(service: App, uri: Uri) -> Result<Response, Problem> {
     shown(service, None, uri).await
 }
 
+/// Set how a level is told of its alerts
+///
+/// All of it: what is left out is as if nobody had set it.
+#[utoipa::path(
+    put,
+    path = "/v1/subjects/{subject}/notifications",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "putNotificationPreferences",
+    params(("subject" = SubjectId, Path, description = "The level, as one percent-encoded segment")),
+    request_body = Body,
+    responses((status = 200, description = "What is set now", body = View)),
+)]
 pub async fn put(
     service: App,
     subject: Subject,
@@ -140,6 +196,17 @@ pub async fn put(
     set(service, Some(subject), uri, body?).await
 }
 
+/// Set how all others are told
+///
+/// That is, whoever has no preferences on any level.
+#[utoipa::path(
+    put,
+    path = "/v1/notifications/default",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "putDefaultNotificationPreferences",
+    request_body = Body,
+    responses((status = 200, description = "What is set now", body = View)),
+)]
 pub async fn put_default(
     service: App,
     uri: Uri,
@@ -148,11 +215,30 @@ pub async fn put_default(
     set(service, None, uri, body?).await
 }
 
+/// Forget a level's preferences
+///
+/// Those of the level above apply then, or the default.
+#[utoipa::path(
+    delete,
+    path = "/v1/subjects/{subject}/notifications",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "deleteNotificationPreferences",
+    params(("subject" = SubjectId, Path, description = "The level, as one percent-encoded segment")),
+    responses((status = 204, description = "There are none any more")),
+)]
 pub async fn delete(service: App, subject: Subject, uri: Uri) -> Result<StatusCode, Problem> {
     let subject = self::subject(subject)?;
     forget(service, Some(subject), uri).await
 }
 
+/// Forget the default preferences
+#[utoipa::path(
+    delete,
+    path = "/v1/notifications/default",
+    tag = tag::NOTIFICATIONS,
+    operation_id = "deleteDefaultNotificationPreferences",
+    responses((status = 204, description = "There are none any more")),
+)]
 pub async fn delete_default(service: App, uri: Uri) -> Result<StatusCode, Problem> {
     forget(service, None, uri).await
 }
@@ -173,8 +259,7 @@ async fn shown(service: App, owner: Option<SubjectId>, uri: Uri) -> Result<Respo
             format!("{subject} has no preferences of its own: {other}")
         }
     };
-    let title = "There are no such preferences";
-    Err(Problem::new(StatusCode::NOT_FOUND, "no-preferences", title, whose))
+    Err(Problem::of(&kinds::NO_PREFERENCES, whose))
 }
 
 async fn set(

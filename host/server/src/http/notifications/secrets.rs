@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use sha2::{Digest, Sha256};
 use tollgate_domain::WebhookSecret;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+
+use crate::http::openapi::schema::{described, either};
 
 /// Enough for two receivers that change from one to the next.
 const SECRETS_MAX: usize = 4;
@@ -21,6 +24,17 @@ pub struct Secrets(pub Vec<Given>);
 pub enum Given {
     Secret(WebhookSecret),
     Fingerprint(String),
+}
+
+described! {
+    [] Secrets, "WebhookSecrets", {
+        let secret = || ObjectBuilder::new().schema_type(Type::String).pattern(Some("^whsec_.+$"));
+        let many = ArrayBuilder::new().items(secret()).min_items(Some(1)).max_items(Some(SECRETS_MAX));
+        let description = "What signs, as Standard Webhooks has it: `whsec_` and 24 to 64 bytes in \
+                           base64; or the fingerprint of a secret that the URL has. Several are \
+                           used at once, the newest first.";
+        either(description, secret().build(), many.build())
+    }
 }
 
 /// How a secret is shown.

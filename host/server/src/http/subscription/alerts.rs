@@ -6,28 +6,45 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tollgate_ledger::{AlertId, Alerts, LedgerError};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
-use super::envelope::{Exception, answer};
-use super::user::User;
+use super::envelope::{Exception, Message, answer};
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::alert::AlertView;
 use crate::http::fields::{number, yes_or_no};
 use crate::http::json::{no_query, query};
-use crate::http::problem::Problem;
+use crate::http::openapi::schema::{offset, whole};
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::service::Error;
 
 const LIMIT: u64 = 50;
 const LIMIT_MAX: u64 = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Asked {
+    /// Leave out those that somebody has read
+    #[param(value_type = Option<bool>, default = false)]
     unread_only: Option<String>,
+    /// How many at most
+    #[param(schema_with = limits)]
     limit: Option<String>,
+    /// How many to leave out at the beginning
+    #[param(schema_with = offset)]
     offset: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What `limit` may be.
+fn limits() -> Object {
+    whole(1..=LIMIT_MAX, Some(LIMIT))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alerts)]
 struct List<'a> {
     alerts: Vec<AlertView<'a>>,
     /// All that were asked for, whether or not they are listed here.
@@ -35,12 +52,17 @@ struct List<'a> {
     unread_count: u64,
 }
 
-#[derive(Serialize)]
-struct Message {
-    message: &'static str,
-}
-
+/// See who was warned of what
+///
 /// The newest first.
+#[utoipa::path(
+    get,
+    path = "/alerts/{user_id}",
+    tag = tag::DASHBOARDS,
+    operation_id = "listAlerts",
+    params(OfUser, Asked),
+    responses((status = 200, description = "A page of them", body = List)),
+)]
 pub async fn list(service: App, user: User, uri: Uri) -> Response {
     let alerts = async {
         let subject = user.subject()?;
@@ -60,7 +82,18 @@ pub async fn list(service: App, user: User, uri: Uri) -> Response {
     answer(&service, Exception::Subscription, Some(&user), list)
 }
 
-/// Says the same however often it is asked.
+/// Say that an alert was read
+///
+/// It may be said again.
+#[utoipa::path(
+    post,
+    path = "/alerts/{alert_id}/mark-read",
+    tag = tag::DASHBOARDS,
+    operation_id = "markAlertRead",
+    params(("alert_id" = u64, Path, description = "The alert's number")),
+    responses((status = 200, description = "It counts as read", body = Message)),
+    extensions(("x-problems" = json!([kinds::UNKNOWN_ALERT]))),
+)]
 pub async fn mark_read(
     service: App,
     alert: Result<Path<String>, PathRejection>,

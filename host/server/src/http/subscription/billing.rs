@@ -3,17 +3,20 @@
 use axum::http::Uri;
 use axum::response::Response;
 use serde::Serialize;
-use tollgate_domain::{PeriodId, Timestamp, Usd};
+use tollgate_domain::{PeriodId, Timestamp};
+use utoipa::ToSchema;
 
 use super::envelope::{Exception, answer};
 use super::page::{Asked, Page};
-use super::user::User;
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::json::query;
-use crate::http::money::Exact;
+use crate::http::money::{Dollars, Exact};
+use crate::http::openapi::tag;
 use crate::service::Billed;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BillingHistory)]
 struct History<'a> {
     history: Vec<EntryView<'a>>,
     /// All that there are, whether or not they are listed here.
@@ -21,24 +24,37 @@ struct History<'a> {
 }
 
 /// Lines are in whole cents, and the total adds them up; what was used is told exactly besides.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BilledPeriod)]
 struct EntryView<'a> {
     billing_period: &'a PeriodId,
     period_start: Timestamp,
     period_end: Timestamp,
+    #[schema(required)]
     plan_name: Option<&'a str>,
-    subscription_fee: Exact<Usd>,
-    usage_cost: Exact<Usd>,
-    adjustments: Exact<Usd>,
-    total: Exact<Usd>,
-    exact_usage_cost: Exact<Usd>,
-    exact_adjustments: Exact<Usd>,
+    subscription_fee: Dollars,
+    usage_cost: Dollars,
+    adjustments: Dollars,
+    total: Dollars,
+    exact_usage_cost: Dollars,
+    exact_adjustments: Dollars,
     total_calls: u64,
     total_tokens: u64,
     status: &'static str,
     closed_at: Timestamp,
 }
 
+/// See what was billed
+///
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/billing-history/{user_id}",
+    tag = tag::DASHBOARDS,
+    operation_id = "listBilledPeriods",
+    params(OfUser, Asked),
+    responses((status = 200, description = "The periods that are over", body = History)),
+)]
 pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let history = async {
         let page = query::<Asked>(&uri)?.page()?;

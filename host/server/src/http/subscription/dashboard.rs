@@ -4,26 +4,31 @@ use axum::http::Uri;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use tollgate_domain::{Amount, Projection, QuotaName, Timestamp, Usd};
+use tollgate_domain::{Method, Projection, QuotaName, Timestamp};
 use tollgate_engine::Recommendation;
 use tollgate_ledger::Period;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::envelope::{Exception, answer};
 use super::limits::PlanLimits;
 use super::trends::Trends;
-use super::usage::{Asked, StatisticsView, period, rounded};
-use super::user::User;
+use super::usage::{Asked, StatisticsView, period, rounded, usage_statuses};
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::alert::AlertView;
 use crate::http::json::query;
-use crate::http::money::Exact;
-use crate::http::problem::Problem;
+use crate::http::money::{Dollars, Exact, Figure, Number};
+use crate::http::openapi::schema::words;
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::service::{Dashboard, ProjectedLimit, Projections};
 
 /// What is only expected is told to a millionth of its unit.
 const EXPECTED_DECIMALS: u32 = 6;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Dashboard)]
 struct DashboardView<'a> {
     summary: Summary,
     current_usage: StatisticsView<'a>,
@@ -37,55 +42,81 @@ struct DashboardView<'a> {
     recommendations: Vec<RecommendationView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Summary {
     total_api_calls_this_month: u64,
-    total_cost_this_month: Exact<Usd>,
+    total_cost_this_month: Dollars,
+    #[schema(schema_with = usage_statuses)]
     usage_status: &'static str,
     unread_alerts: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Projections)]
 struct ProjectionsView<'a> {
-    projected_monthly_cost: Exact<Decimal>,
+    projected_monthly_cost: Figure,
     /// 0 for unlimited.
-    cost_limit: Exact<Amount>,
-    projected_usage_percentage: Exact<Decimal>,
+    cost_limit: Number,
+    projected_usage_percentage: Figure,
+    #[schema(schema_with = methods)]
     method: &'static str,
     range: Range,
     /// Until the first limit is met; null where none is before the month ends.
-    days_until_limit: Option<Exact<Decimal>>,
+    #[schema(required)]
+    days_until_limit: Option<Figure>,
+    #[schema(required)]
     first_limit: Option<&'a QuotaName>,
     limits: Vec<LimitView<'a>>,
 }
 
-/// In four cases of five the month ends between these.
-#[derive(Serialize)]
-struct Range {
-    low: Exact<Decimal>,
-    high: Exact<Decimal>,
+/// How projections are made.
+fn methods() -> Object {
+    words([Method::RunRate, Method::DampedRunRate, Method::WeekdayPattern].map(Method::as_str))
 }
 
-#[derive(Serialize)]
+/// In four cases of five the month ends between these.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectedRange)]
+struct Range {
+    low: Figure,
+    high: Figure,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectedLimit)]
 struct LimitView<'a> {
     quota: &'a QuotaName,
-    used: Exact<Amount>,
-    limit: Exact<Amount>,
-    projected: Exact<Decimal>,
-    projected_percentage: Exact<Decimal>,
+    used: Number,
+    limit: Number,
+    projected: Figure,
+    projected_percentage: Figure,
+    #[schema(schema_with = methods)]
     method: &'static str,
     range: Range,
-    days_left: Option<Exact<Decimal>>,
+    #[schema(required)]
+    days_left: Option<Figure>,
+    #[schema(required)]
     reached_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Recommendation)]
 struct RecommendationView<'a> {
     r#type: &'a str,
     title: &'a str,
     message: &'a str,
 }
 
+/// See all that a dashboard shows
+#[utoipa::path(
+    get,
+    path = "/dashboard/{user_id}",
+    tag = tag::DASHBOARDS,
+    operation_id = "getDashboard",
+    params(OfUser, Asked),
+    responses((status = 200, description = "All of it", body = DashboardView)),
+    extensions(("x-problems" = json!([kinds::OVERFLOW]))),
+)]
 pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let dashboard = async {
         let subject = user.subject()?;
@@ -165,10 +196,10 @@ impl<'a> RecommendationView<'a> {
     }
 }
 
-fn days_left(limit: &ProjectedLimit) -> Option<Exact<Decimal>> {
+fn days_left(limit: &ProjectedLimit) -> Option<Figure> {
     Some(rounded(limit.reached?.days_left.round_dp(1)))
 }
 
-fn expected(amount: Decimal) -> Exact<Decimal> {
+fn expected(amount: Decimal) -> Figure {
     rounded(amount.round_dp(EXPECTED_DECIMALS))
 }

@@ -4,22 +4,25 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
-    Amount, Call, Decision, Meter, ModelId, PlanId, ProviderId, QuantityName, QuotaName,
-    QuotaState, SubjectPath, Timestamp, Usage, Usd, reason,
+    Call, Decision, Meter, ModelId, PlanId, ProviderId, QuantityName, QuotaName, QuotaState,
+    SubjectPath, Timestamp, Usage, reason,
 };
+use utoipa::ToSchema;
 
 use super::envelope::{Exception, Failed, answer, failure};
 use super::user::User;
 use crate::http::App;
 use crate::http::fields::Whole;
 use crate::http::json::{JsonBody, no_query, parse};
-use crate::http::money::Exact;
-use crate::http::problem::Problem;
+use crate::http::money::{Dollars, Exact, Number};
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::http::{rate_limit, reservations};
 use crate::service::{Answer, Error};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CallToEnforce)]
 struct Ask {
     user_id: SubjectPath,
     provider: ProviderId,
@@ -27,7 +30,7 @@ struct Ask {
     model: Option<ModelId>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MayProceed<'a> {
     can_proceed: bool,
     message: &'static str,
@@ -35,28 +38,43 @@ struct MayProceed<'a> {
 }
 
 /// Where the call stands.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct UsageInfo<'a> {
     provider: &'a ProviderId,
-    estimated_cost: Option<Exact<Usd>>,
+    #[schema(required)]
+    estimated_cost: Option<Dollars>,
     /// The quotas that it touches, on every level.
     quotas: Vec<Standing<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LimitStanding)]
 struct Standing<'a> {
     subject: &'a SubjectPath,
+    #[schema(required)]
     plan: Option<&'a PlanId>,
     quota: &'a QuotaName,
     limit_type: &'a str,
-    current_usage: Exact<Amount>,
-    reserved: Exact<Amount>,
+    current_usage: Number,
+    reserved: Number,
     /// 0 for unlimited, and of what is left of it null.
-    limit_value: Exact<Amount>,
-    remaining: Option<Exact<Amount>>,
+    limit_value: Number,
+    #[schema(required)]
+    remaining: Option<Number>,
+    #[schema(required)]
     resets_at: Option<Timestamp>,
 }
 
+/// Ask whether a call may be made, as the seed asks it
+#[utoipa::path(
+    post,
+    path = "/enforce",
+    tag = tag::DASHBOARDS,
+    operation_id = "enforce",
+    request_body = Ask,
+    responses((status = 200, description = "It may", body = MayProceed)),
+    extensions(("x-problems" = json!([kinds::CALL_REFUSED, kinds::UNPRICED_CALL, kinds::QUOTA_EXCEEDED, kinds::POLICY_ERROR, kinds::REJECTED, kinds::OVERFLOW]))),
+)]
 pub async fn enforce(service: App, uri: Uri, body: Result<JsonBody, Problem>) -> Response {
     let user = body.as_ref().map_or(User::unknown(), |JsonBody(body)| User::in_body(body));
     let answered = async {
@@ -117,7 +135,7 @@ impl Ask {
 /// Why not, with the seed's details.
 fn refusal(decision: &Decision, provider: &ProviderId) -> Option<Failed> {
     let (denial, level, quota) = decision.denied_by()?;
-    let (status, _) = reservations::status_of(&denial.reason);
+    let status = reservations::kind_of(&denial.reason).status;
     let exception = match denial.reason.as_str() {
         reason::UNPRICED => Exception::Pricing,
         _ => Exception::Subscription,

@@ -2,16 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use tollgate_domain::Timestamp;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::user::User;
 use crate::http::json::Json;
+use crate::http::openapi::schema::words;
 use crate::http::problem::Problem;
+use crate::http::told::Told;
 use crate::service::{Error, Service};
+
+pub const LIMIT_EXCEEDED: &str = "UsageLimitExceededException";
+pub const PRICING: &str = "PricingException";
+pub const TRACKING: &str = "TrackingException";
+pub const SUBSCRIPTION: &str = "SubscriptionException";
 
 /// The seed's names for what can go wrong.
 #[derive(Clone, Copy)]
@@ -40,14 +50,30 @@ struct Success<T> {
     data: T,
 }
 
-#[derive(Serialize)]
-struct Failure<'a> {
+#[derive(Serialize, ToSchema)]
+pub struct Failure<'a> {
     success: bool,
+    #[schema(schema_with = exceptions)]
     error: &'static str,
     message: &'a str,
+    /// What there is to say beyond the message: `errors` of an invalid request, and where a limit
+    /// is met, `provider`, `limit_type`, `current_usage` and `limit_value`
+    #[schema(value_type = BTreeMap<String, Value>)]
     details: BTreeMap<&'static str, &'a Value>,
+    #[schema(required)]
     user_id: Option<&'a str>,
     timestamp: Timestamp,
+}
+
+/// That what was asked for is done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Done)]
+pub struct Message {
+    pub message: &'static str,
+}
+
+fn exceptions() -> Object {
+    words([LIMIT_EXCEEDED, PRICING, TRACKING, SUBSCRIPTION])
 }
 
 /// Puts an answer in its envelope.
@@ -70,10 +96,10 @@ pub fn failure(
     problem: &Problem,
 ) -> Response {
     let error = match (problem.status, exception) {
-        (StatusCode::TOO_MANY_REQUESTS, _) => "UsageLimitExceededException",
-        (_, Exception::Pricing) => "PricingException",
-        (_, Exception::Tracking) => "TrackingException",
-        (_, Exception::Subscription) => "SubscriptionException",
+        (StatusCode::TOO_MANY_REQUESTS, _) => LIMIT_EXCEEDED,
+        (_, Exception::Pricing) => PRICING,
+        (_, Exception::Tracking) => TRACKING,
+        (_, Exception::Subscription) => SUBSCRIPTION,
     };
     let body = Failure {
         success: false,
@@ -83,5 +109,7 @@ pub fn failure(
         user_id: user.and_then(User::as_str),
         timestamp: service.now(),
     };
-    (problem.status, Json(body)).into_response()
+    let user = user.and_then(User::as_str).map(str::to_owned);
+    let told = Told::of(problem).named(error, user);
+    (problem.status, Extension(told), Json(body)).into_response()
 }

@@ -2,8 +2,12 @@
 
 use serde::{Serialize, Serializer};
 use tollgate_domain::{Amount, FeatureId, Plan};
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder};
 
-use crate::http::money::Exact;
+use crate::http::money::{Exact, Number};
+use crate::http::openapi::schema::described;
 
 /// What dashboards expect a number for, whether or not a plan limits it.
 const NAMES: [&str; 14] = [
@@ -38,6 +42,22 @@ impl Serialize for Limits<'_> {
     }
 }
 
+described! {
+    ['a] Limits<'a>, "Limits", by_quota::<Number>("The plan's limits; 0 stands for unlimited.");
+    Number
+}
+
+/// A number for each of a plan's quotas, and for all names that dashboards expect.
+pub fn by_quota<T: ToSchema>(description: &str) -> Object {
+    let each = || Ref::from_schema_name(T::name());
+    let expected =
+        NAMES.into_iter().fold(ObjectBuilder::new(), |object, name| object.property(name, each()));
+    expected
+        .description(Some(description))
+        .additional_properties(Some(AdditionalProperties::from(each())))
+        .build()
+}
+
 impl Limits<'_> {
     fn of(&self, name: &str) -> Amount {
         let mut quotas = self.0.into_iter().flat_map(|plan| &plan.quotas);
@@ -49,9 +69,11 @@ impl Limits<'_> {
 }
 
 /// A plan as far as it limits.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct PlanLimits<'a> {
+    #[schema(required)]
     plan_name: Option<&'a str>,
+    #[schema(required)]
     tier: Option<&'a str>,
     limits: Limits<'a>,
     features: &'a [FeatureId],

@@ -8,13 +8,17 @@ use tollgate_domain::{
     Timestamp, Usage, Usd,
 };
 use tollgate_ledger::{Event, EventId, LogEntry, LogFilter, LogPage, Recorded, Use};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::envelope::{Exception, answer};
-use super::user::User;
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::fields::number;
 use crate::http::json::query;
-use crate::http::money::{Exact, seconds};
+use crate::http::money::{Dollars, Exact, Number, seconds};
+use crate::http::openapi::schema::{offset, whole, words};
+use crate::http::openapi::tag;
 use crate::http::problem::Problem;
 use crate::http::receipt::event_name;
 
@@ -24,16 +28,30 @@ const LIMIT_MAX: u64 = 1000;
 const SUCCESS: &str = "success";
 const FAILED: &str = "failed";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Asked {
+    /// How many at most
+    #[param(schema_with = limits)]
     limit: Option<String>,
+    /// How many to leave out at the beginning
+    #[param(schema_with = offset)]
     offset: Option<String>,
+    /// Only calls to this provider
     provider: Option<ProviderId>,
+    /// Only calls that ended so
+    #[param(schema_with = statuses)]
     status: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What `limit` may be.
+fn limits() -> Object {
+    whole(1..=LIMIT_MAX, Some(LIMIT))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageLogs)]
 struct Logs<'a> {
     logs: Vec<LogView<'a>>,
     total_count: u64,
@@ -43,30 +61,53 @@ struct Logs<'a> {
 }
 
 /// A call, and what it counts by now: corrections are in it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LoggedCall)]
 pub struct LogView<'a> {
     id: String,
     timestamp: Timestamp,
     subject: &'a SubjectPath,
     provider: &'a ProviderId,
+    #[schema(required)]
     model_used: Option<&'a ModelId>,
+    #[schema(required)]
     endpoint: Option<&'a EndpointName>,
+    #[schema(required)]
     method: Option<&'a str>,
     tokens_input: u64,
     tokens_output: u64,
     tokens_total: u64,
     /// Fees belong to neither side, and of a cost that was given nobody knows the sides.
-    cost_input: Exact<Usd>,
-    cost_output: Exact<Usd>,
-    cost_total: Exact<Usd>,
+    cost_input: Dollars,
+    cost_output: Dollars,
+    cost_total: Dollars,
     unpriced: bool,
-    response_time: Option<Exact<tollgate_domain::Amount>>,
+    #[schema(required)]
+    response_time: Option<Number>,
+    #[schema(required)]
     status_code: Option<u16>,
+    #[schema(schema_with = statuses)]
     status: &'static str,
+    #[schema(required)]
     error_message: Option<&'a str>,
     billing_period: PeriodId,
 }
 
+fn statuses() -> Object {
+    words([SUCCESS, FAILED])
+}
+
+/// See calls one by one
+///
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/usage-logs/{user_id}",
+    tag = tag::DASHBOARDS,
+    operation_id = "listUsageLogs",
+    params(OfUser, Asked),
+    responses((status = 200, description = "A page of them", body = Logs)),
+)]
 pub async fn list(service: App, user: User, uri: Uri) -> Response {
     let page = async {
         let subject = user.subject()?;

@@ -20,35 +20,42 @@ mod user;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+pub use self::envelope::{Failure, LIMIT_EXCEEDED, PRICING, SUBSCRIPTION, TRACKING};
 use super::App;
 use super::problem::Problem;
 use crate::service::Service;
 use envelope::Exception;
 
-pub fn routes() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/plans", get(plans::list))
-        .route("/plans/{plan}", put(plans::change).delete(plans::delete))
-        .route("/pricing", get(pricing::list))
-        .route("/pricing/{provider}/{model}", put(pricing::change))
-        .route("/user/{user_id}/subscription", get(subscriptions::show).put(subscriptions::change))
-        .route("/usage/{user_id}", get(usage::show))
-        .route("/billing-history/{user_id}", get(billing::show))
-        .route("/usage/{user_id}/trends", get(trends::show))
-        .route("/usage-logs/{user_id}", get(logs::list))
-        .route("/alerts/{user_id}", get(alerts::list))
-        .route("/alerts/{alert_id}/mark-read", post(alerts::mark_read))
-        .route("/dashboard/{user_id}", get(dashboard::show))
-        .route("/enforce", post(enforce::enforce))
-        .route("/track", post(track::track))
-        .route("/user/{user_id}/subscription/history", get(subscriptions::history))
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(wrong_method)
+/// Where the family lives.
+pub const PREFIX: &str = "/api/subscription";
+
+pub fn routes() -> OpenApiRouter<Arc<Service>> {
+    let (router, description) = OpenApiRouter::new()
+        .routes(routes!(plans::list))
+        .routes(routes!(plans::change, plans::delete))
+        .routes(routes!(pricing::list))
+        .routes(routes!(pricing::change))
+        .routes(routes!(subscriptions::show, subscriptions::change))
+        .routes(routes!(subscriptions::history))
+        .routes(routes!(usage::show))
+        .routes(routes!(trends::show))
+        .routes(routes!(logs::list))
+        .routes(routes!(billing::show))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::mark_read))
+        .routes(routes!(dashboard::show))
+        .routes(routes!(enforce::enforce))
+        .routes(routes!(track::track))
+        .split_for_parts();
+    let router = router.fallback(unknown_route).method_not_allowed_fallback(wrong_method);
+    let mut routes = OpenApiRouter::from(router);
+    *routes.get_openapi_mut() = description;
+    routes
 }
 
 async fn unknown_route(service: App) -> Response {

@@ -1,17 +1,29 @@
 //! Which part of a list is asked for: `limit` and `offset`. Without them it is all of it.
 
 use serde::Deserialize;
+use utoipa::openapi::schema::Object;
 
 use crate::http::fields::number;
+use crate::http::openapi::schema::{offset, whole};
 use crate::http::problem::Problem;
 
 const LIMIT_MAX: u64 = 1000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Asked {
+    /// How many at most; all unless given
+    #[param(schema_with = limits)]
     limit: Option<String>,
+    /// How many to leave out at the beginning
+    #[param(schema_with = offset)]
     offset: Option<String>,
+}
+
+/// What `limit` may be.
+pub fn limits() -> Object {
+    whole(1..=LIMIT_MAX, None)
 }
 
 /// A part of a list.

@@ -5,20 +5,32 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{Listing, PriceTier, QuantityName, Terms, Usd};
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::Object;
 
 use crate::http::fields::{Money, Text, Whole};
-use crate::http::money::Exact;
+use crate::http::money::{Dollars, Exact};
+use crate::http::openapi::schema::map;
 use crate::http::problem::Problem;
 
 /// The quantities whose rates have a field of their own.
 pub const NAMED: [&str; 6] =
     ["input_tokens", "output_tokens", "calls", "searches", "images", "pages"];
 
-type RateMap<'a> = BTreeMap<&'a str, Exact<Usd>>;
+/// What one of each quantity costs.
+fn rates() -> Object {
+    let dollars = Ref::from_schema_name(Dollars::name());
+    map::<QuantityName>("What one of each quantity costs.", dollars, None)
+}
 
-#[derive(Serialize)]
+type RateMap<'a> = BTreeMap<&'a str, Dollars>;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = PriceDetails)]
 pub struct Details<'a> {
     /// Of one of each quantity.
+    #[schema(schema_with = rates)]
     other_rates: RateMap<'a>,
     tiers: Vec<Tier<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,15 +48,18 @@ pub struct Details<'a> {
 }
 
 /// Rates for calls with more input tokens, for all of the call.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PriceTier)]
 struct Tier<'a> {
     above_input_tokens: u64,
+    #[schema(schema_with = rates)]
     rates: RateMap<'a>,
 }
 
 /// A span of every day in UTC, which may cross midnight.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = HoursOfDay)]
 pub struct Hours {
     from: String,
     to: String,
@@ -71,7 +86,7 @@ impl<'a> Details<'a> {
     }
 }
 
-fn rate((name, usd): &(QuantityName, Usd)) -> (&str, Exact<Usd>) {
+fn rate((name, usd): &(QuantityName, Usd)) -> (&str, Dollars) {
     (name.as_str(), Exact(*usd))
 }
 
@@ -85,15 +100,16 @@ fn time(second: u32) -> String {
 }
 
 /// Changed rates of a price's tier.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceTierChange)]
 pub struct TierChange {
     above_input_tokens: Whole<0, { i64::MAX as u64 }>,
     rates: BTreeMap<QuantityName, Money>,
 }
 
 /// A word, or a few of which any will do.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged, expecting = "expected a text, or a list of texts")]
 pub enum Words {
     One(Text<64>),

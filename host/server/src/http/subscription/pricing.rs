@@ -8,48 +8,68 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{Listing, ModelId, ProviderId, QuantityName, Timestamp, Usd};
+use utoipa::ToSchema;
 
 use super::envelope::{Exception, answer};
-use super::page::Page;
+use super::page::{Page, limits};
 use super::price_details::{Details, DetailsChange, Hours, NAMED, TierChange, Words};
 use crate::http::App;
 use crate::http::fields::{Money, Text, Whole};
 use crate::http::json::{JsonBody, no_query, parse, query};
-use crate::http::money::Exact;
-use crate::http::problem::Problem;
+use crate::http::money::{Dollars, Exact};
+use crate::http::openapi::schema::offset;
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::service::NewPrice;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Filter {
+    /// Only what this provider charges
     provider: Option<ProviderId>,
+    /// How many at most; all unless given
+    #[param(schema_with = limits)]
     limit: Option<String>,
+    /// How many to leave out at the beginning
+    #[param(schema_with = offset)]
     offset: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Pricing<'a> {
     pricing: Vec<Row<'a>>,
     /// All that were asked for, whether or not they are listed here.
     total: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Price)]
 struct Row<'a> {
     provider: &'a ProviderId,
     model_name: &'a str,
-    cost_per_input_token: Exact<Usd>,
-    cost_per_output_token: Exact<Usd>,
-    cost_per_request: Exact<Usd>,
-    cost_per_search: Exact<Usd>,
-    cost_per_image: Exact<Usd>,
-    cost_per_page: Exact<Usd>,
+    cost_per_input_token: Dollars,
+    cost_per_output_token: Dollars,
+    cost_per_request: Dollars,
+    cost_per_search: Dollars,
+    cost_per_image: Dollars,
+    cost_per_page: Dollars,
     description: &'a str,
+    #[schema(required)]
     effective_date: Option<Timestamp>,
     #[serde(flatten)]
     details: Details<'a>,
 }
 
+/// List the prices
+#[utoipa::path(
+    get,
+    path = "/pricing",
+    tag = tag::DASHBOARDS,
+    operation_id = "listPrices",
+    params(Filter),
+    responses((status = 200, description = "The prices", body = Pricing)),
+)]
 pub async fn list(service: App, uri: Uri) -> Response {
     let listings = query::<Filter>(&uri).and_then(|Filter { provider, limit, offset }| {
         let page = Page::new(limit, offset)?;
@@ -64,8 +84,9 @@ pub async fn list(service: App, uri: Uri) -> Response {
 
 /// The fields of a [`Row`]; whatever is left out is free. What the path says already may be said
 /// again, not otherwise.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceChange)]
 struct Change {
     provider: Option<ProviderId>,
     model_name: Option<String>,
@@ -96,7 +117,21 @@ const NO_MODEL: &str = "-";
 
 const OTHERWISE: &str = "is not what the path says";
 
-/// Sets a price; without a date it holds from today on, UTC.
+/// Set a price
+///
+/// From a day on, today (UTC) unless given. Takes the place of the price from the same day on under
+/// the same conditions. What is left out is free, and at least one price is needed. `-` stands for
+/// calls that name no model.
+#[utoipa::path(
+    put,
+    path = "/pricing/{provider}/{model}",
+    tag = tag::DASHBOARDS,
+    operation_id = "putPrice",
+    params(("provider" = ProviderId, Path), ("model" = ModelId, Path)),
+    request_body = Change,
+    responses((status = 200, description = "The price as it is now", body = Option<Row>)),
+    extensions(("x-problems" = json!([kinds::NO_SUCH_POLICY, kinds::REFUSED]))),
+)]
 pub async fn change(
     service: App,
     path: Result<Path<(String, String)>, PathRejection>,

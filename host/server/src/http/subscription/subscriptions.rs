@@ -5,36 +5,48 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{BillingCycle, FeatureId, PlanId, Status, SubjectId, Timestamp};
 use tollgate_ledger::SubscriptionChange;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::envelope::{Exception, answer};
 use super::limits::Limits;
 use super::page::Asked;
-use super::user::User;
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::fields::Whole;
 use crate::http::json::{JsonBody, no_query, parse, query};
-use crate::http::problem::Problem;
-use crate::service::{Changed, Subscribed};
+use crate::http::openapi::schema::words;
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
+use crate::service::{Changed, How, Subscribed};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SubscriptionChange)]
 struct Change {
     plan: PlanId,
     billing_cycle: Option<BillingCycle>,
+    /// An IANA time zone; the days of the subscription begin there
+    #[schema(example = "Europe/Berlin")]
     timezone: Option<String>,
     anchor_day: Option<Whole<1, 31>>,
     status: Option<Status>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
 struct SubscriptionView<'a> {
     user_id: &'a SubjectId,
     plan_name: &'a str,
     plan_id: &'a PlanId,
+    #[schema(required)]
     tier: Option<&'a str>,
+    #[schema(value_type = Status)]
     status: &'static str,
+    #[schema(value_type = BillingCycle)]
     billing_cycle: &'static str,
     current_period_start: Timestamp,
+    #[schema(required)]
     current_period_end: Option<Timestamp>,
     timezone: &'static str,
     anchor_day: u8,
@@ -43,7 +55,8 @@ struct SubscriptionView<'a> {
     features: &'a [FeatureId],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SubscriptionHistory)]
 struct History<'a> {
     history: Vec<ChangedView<'a>>,
     /// All that there are, whether or not they are listed here.
@@ -51,19 +64,39 @@ struct History<'a> {
 }
 
 /// What a subscription became.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SubscriptionStep)]
 struct ChangedView<'a> {
     changed_at: Timestamp,
+    #[schema(schema_with = changes)]
     change: &'static str,
     plan_name: &'a str,
     plan_id: &'a PlanId,
+    #[schema(value_type = Status)]
     status: &'static str,
+    #[schema(value_type = BillingCycle)]
     billing_cycle: &'static str,
     timezone: &'static str,
     anchor_day: u8,
     auto_renew: bool,
 }
 
+fn changes() -> Object {
+    words(How::ALL.map(How::as_str))
+}
+
+/// See a subscription
+///
+/// A user who was never seen has the default plan.
+#[utoipa::path(
+    get,
+    path = "/user/{user_id}/subscription",
+    tag = tag::DASHBOARDS,
+    operation_id = "getSubscription",
+    params(OfUser),
+    responses((status = 200, description = "The subscription", body = SubscriptionView)),
+    extensions(("x-problems" = json!([kinds::NO_PLAN]))),
+)]
 pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let subscribed = async {
         no_query(&uri)?;
@@ -74,7 +107,18 @@ pub async fn show(service: App, user: User, uri: Uri) -> Response {
     answer(&service, Exception::Subscription, Some(&user), view)
 }
 
+/// Give a user a plan
+///
 /// Takes effect at once, and keeps what was used.
+#[utoipa::path(
+    put,
+    path = "/user/{user_id}/subscription",
+    tag = tag::DASHBOARDS,
+    operation_id = "putSubscription",
+    params(OfUser),
+    request_body = Change,
+    responses((status = 200, description = "The subscription as it is now", body = SubscriptionView)),
+)]
 pub async fn change(
     service: App,
     user: User,
@@ -92,7 +136,17 @@ pub async fn change(
     answer(&service, Exception::Subscription, Some(&user), view)
 }
 
+/// See how a subscription changed
+///
 /// The newest first.
+#[utoipa::path(
+    get,
+    path = "/user/{user_id}/subscription/history",
+    tag = tag::DASHBOARDS,
+    operation_id = "listSubscriptionChanges",
+    params(OfUser, Asked),
+    responses((status = 200, description = "The changes", body = History)),
+)]
 pub async fn history(service: App, user: User, uri: Uri) -> Response {
     let history = async {
         let page = query::<Asked>(&uri)?.page()?;

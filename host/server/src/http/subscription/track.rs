@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{Call, EndpointName, ModelId, ProviderId, QuantityName, SubjectPath, Usage};
 use tollgate_ledger::{Fingerprint, Recorded};
+use utoipa::ToSchema;
 
 use super::envelope::{Exception, Failed, answer, failure};
 use super::logs::LogView;
@@ -14,11 +15,13 @@ use crate::http::alert::AlertView;
 use crate::http::fields::{Money, Seconds, Text, Whole};
 use crate::http::idempotency::{IdempotencyKey, replayed};
 use crate::http::json::{JsonBody, no_query, parse};
-use crate::http::problem::Problem;
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::service::{Error, Made, UseReport, Used};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CallToTrack)]
 struct Track {
     user_id: SubjectPath,
     provider: ProviderId,
@@ -33,7 +36,7 @@ struct Track {
 }
 
 /// The event as the log shows it, and what it led to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Tracked<'a> {
     #[serde(flatten)]
     event: LogView<'a>,
@@ -42,6 +45,17 @@ struct Tracked<'a> {
     alerts: Vec<AlertView<'a>>,
 }
 
+/// Record a call that was made, as the seed tells it
+#[utoipa::path(
+    post,
+    path = "/track",
+    tag = tag::DASHBOARDS,
+    operation_id = "track",
+    params(IdempotencyKey),
+    request_body = Track,
+    responses((status = 200, description = "What was recorded", body = Tracked)),
+    extensions(("x-problems" = json!([kinds::REJECTED, kinds::OVERFLOW]))),
+)]
 pub async fn track(
     service: App,
     uri: Uri,

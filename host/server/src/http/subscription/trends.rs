@@ -5,47 +5,78 @@ use std::collections::BTreeMap;
 use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::{Amount, PeriodId, ProviderId, Trend, Usd};
+use tollgate_domain::{Amount, PeriodId, ProviderId, Trend};
 use tollgate_ledger::{LedgerError, MonthUsage, Overflow, Totals};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::envelope::{Exception, answer};
-use super::user::User;
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::fields::number;
 use crate::http::json::query;
-use crate::http::money::Exact;
-use crate::http::problem::Problem;
+use crate::http::money::{Dollars, Exact};
+use crate::http::openapi::schema::{whole, words};
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::service::Error;
 
 const MONTHS: u64 = 6;
 const MONTHS_MAX: u64 = 36;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Asked {
+    /// How many months
+    #[param(schema_with = spans)]
     months: Option<String>,
 }
 
+/// What `months` may be.
+fn spans() -> Object {
+    whole(1..=MONTHS_MAX, Some(MONTHS))
+}
+
 /// Every list has an element for each period.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Trends<'a> {
     periods: Vec<&'a PeriodId>,
     total_calls: Vec<u64>,
-    total_cost: Vec<Exact<Usd>>,
+    total_cost: Vec<Dollars>,
     total_tokens: Vec<u64>,
     /// Of every provider that was used in any of the periods.
     provider_trends: BTreeMap<&'a ProviderId, Series>,
+    #[schema(schema_with = trends)]
     calls_trend: &'static str,
+    #[schema(schema_with = trends)]
     cost_trend: &'static str,
 }
 
-#[derive(Serialize)]
+fn trends() -> Object {
+    words([Trend::Increasing, Trend::Stable, Trend::Decreasing].map(Trend::as_str))
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrendSeries)]
 struct Series {
     calls: Vec<u64>,
-    cost: Vec<Exact<Usd>>,
+    cost: Vec<Dollars>,
     tokens: Vec<u64>,
 }
 
+/// See use month by month
+///
+/// The oldest first; months without use are there.
+#[utoipa::path(
+    get,
+    path = "/usage/{user_id}/trends",
+    tag = tag::DASHBOARDS,
+    operation_id = "getTrends",
+    params(OfUser, Asked),
+    responses((status = 200, description = "The months", body = Trends)),
+    extensions(("x-problems" = json!([kinds::OVERFLOW]))),
+)]
 pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let months = async {
         let subject = user.subject()?;

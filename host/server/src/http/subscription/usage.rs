@@ -4,37 +4,47 @@ use axum::http::Uri;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, Serializer};
-use tollgate_domain::{ProviderId, Timestamp, Usd};
+use tollgate_domain::{ProviderId, Timestamp};
 use tollgate_ledger::{Period, Totals};
+use utoipa::ToSchema;
+use utoipa::openapi::Ref;
+use utoipa::openapi::schema::Object;
 
 use super::envelope::{Exception, answer};
-use super::limits::{PlanLimits, names};
-use super::user::User;
+use super::limits::{PlanLimits, by_quota, names};
+use super::user::{OfUser, User};
 use crate::http::App;
 use crate::http::alert::AlertView;
 use crate::http::json::query;
-use crate::http::money::Exact;
-use crate::http::problem::Problem;
-use crate::service::Statistics;
+use crate::http::money::{Dollars, Exact, Figure};
+use crate::http::openapi::schema::{described, map, words};
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
+use crate::service::{Statistics, UsageStatus};
 
 /// How all time is named where a billing period is expected.
 const ALL_TIME: &str = "all";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Asked {
+    /// A billing period, or `all`; the current one unless given
+    #[param(pattern = "^([0-9]{4}-(0[1-9]|1[0-2])|all)$")]
     billing_period: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsageStatistics)]
 pub struct StatisticsView<'a> {
     billing_period: &'a str,
+    #[schema(schema_with = usage_statuses)]
     usage_status: &'static str,
     total_calls: u64,
     total_tokens: u64,
-    total_cost: Exact<Usd>,
-    avg_response_time: Exact<Decimal>,
-    error_rate: Exact<Decimal>,
+    total_cost: Dollars,
+    avg_response_time: Figure,
+    error_rate: Figure,
     limits: PlanLimits<'a>,
     provider_breakdown: Breakdown<'a>,
     usage_percentages: Percentages<'a>,
@@ -42,6 +52,16 @@ pub struct StatisticsView<'a> {
     last_updated: Timestamp,
 }
 
+/// See what a user has used in a period
+#[utoipa::path(
+    get,
+    path = "/usage/{user_id}",
+    tag = tag::DASHBOARDS,
+    operation_id = "getUsage",
+    params(OfUser, Asked),
+    responses((status = 200, description = "The statistics", body = StatisticsView)),
+    extensions(("x-problems" = json!([kinds::OVERFLOW]))),
+)]
 pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let statistics = async {
         let subject = user.subject()?;
@@ -51,6 +71,13 @@ pub async fn show(service: App, user: User, uri: Uri) -> Response {
     let statistics = statistics.await;
     let view = statistics.as_ref().map(StatisticsView::new);
     answer(&service, Exception::Subscription, Some(&user), view)
+}
+
+pub fn usage_statuses() -> Object {
+    words(
+        [UsageStatus::Active, UsageStatus::Warning, UsageStatus::LimitReached]
+            .map(UsageStatus::as_str),
+    )
 }
 
 /// The period that is asked for; `unnamed` where none is.
@@ -88,11 +115,17 @@ impl<'a> StatisticsView<'a> {
 /// Use by provider.
 struct Breakdown<'a>(&'a Statistics);
 
-#[derive(Serialize)]
+described! {
+    ['a] Breakdown<'a>, "ProviderBreakdown",
+    map::<ProviderId>("Use by provider.", Ref::from_schema_name(ProviderUse::name()), None);
+    ProviderUse
+}
+
+#[derive(Serialize, ToSchema)]
 struct ProviderUse {
     calls: u64,
     tokens: u64,
-    cost: Exact<Usd>,
+    cost: Dollars,
 }
 
 impl Serialize for Breakdown<'_> {
@@ -108,6 +141,12 @@ impl Serialize for Breakdown<'_> {
 /// A number for every quota of the plan and for every name that dashboards expect.
 struct Percentages<'a>(&'a Statistics);
 
+described! {
+    ['a] Percentages<'a>, "UsagePercentages",
+    by_quota::<Figure>("How much of each quota is used; that of `monthly_cost` is under `cost`.");
+    Figure
+}
+
 impl Serialize for Percentages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let used = |name: &str| {
@@ -120,6 +159,6 @@ impl Serialize for Percentages<'_> {
     }
 }
 
-pub fn rounded(decimal: Decimal) -> Exact<Decimal> {
+pub fn rounded(decimal: Decimal) -> Figure {
     Exact(decimal.normalize())
 }

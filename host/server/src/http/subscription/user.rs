@@ -14,6 +14,15 @@ use crate::http::problem::Problem;
 /// can name it.
 pub struct User(Option<String>);
 
+/// The user in a path.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "what is read of a path is a `User`")]
+pub struct OfUser {
+    /// The user, or a level of a path, as one percent-encoded segment
+    user_id: SubjectId,
+}
+
 impl User {
     pub fn unknown() -> Self {
         Self(None)

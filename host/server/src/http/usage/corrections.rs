@@ -9,19 +9,22 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{EventKey, PeriodId, QuantityName, SubjectPath, Timestamp, Usd};
 use tollgate_ledger::{Corrected, Correction};
+use utoipa::ToSchema;
 
 use crate::http::App;
 use crate::http::alert::AlertView;
 use crate::http::fields::{Changes, Money, Quantities, Text};
 use crate::http::fingerprint::fingerprint;
 use crate::http::idempotency::{IdempotencyKey, replayed};
-use crate::http::json::{JsonBody, parse};
-use crate::http::problem::Problem;
+use crate::http::json::{JsonBody, NoQuery, parse};
+use crate::http::openapi::tag;
+use crate::http::problem::{Problem, kinds};
 use crate::http::receipt::{ChargeView, UsageMap, event_name};
 use crate::service::{Amended, CorrectionAsk, Error};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CorrectionToMake)]
 struct Correct {
     subject: SubjectPath,
     event_id: String,
@@ -33,7 +36,8 @@ struct Correct {
 }
 
 /// A correction, whole. What it changed is told as differences, and what the event counts now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Correction)]
 pub struct CorrectionView<'a> {
     event_id: String,
     correction_id: &'a EventKey,
@@ -41,13 +45,16 @@ pub struct CorrectionView<'a> {
     #[serde(skip_serializing_if = "Not::not")]
     duplicate: bool,
     subject: &'a SubjectPath,
+    #[schema(value_type = BTreeMap<QuantityName, i64>)]
     usage_delta: BTreeMap<&'a QuantityName, i128>,
     usage: UsageMap<'a>,
     cost_delta: Usd,
+    #[schema(required)]
     cost: Option<Usd>,
     unpriced: bool,
     cost_given: bool,
     charges: Vec<ChargeView<'a>>,
+    #[schema(required)]
     reason: Option<&'a str>,
     overage: bool,
     occurred_at: Timestamp,
@@ -57,8 +64,26 @@ pub struct CorrectionView<'a> {
     alerts: Vec<AlertView<'a>>,
 }
 
+/// Correct an event
+///
+/// The event stays as it was recorded; from then on it counts what its last correction says. Either
+/// `usage_delta` or `replacement` is needed. Totals never fall below 0.
+#[utoipa::path(
+    post,
+    path = "/v1/usage/corrections",
+    tag = tag::CALLS,
+    operation_id = "correctUsage",
+    params(IdempotencyKey),
+    request_body = Correct,
+    responses(
+        (status = 201, description = "The correction was recorded", body = CorrectionView),
+        (status = 200, description = "It had been recorded before", body = CorrectionView)
+    ),
+    extensions(("x-problems" = json!([kinds::UNKNOWN_EVENT, kinds::CONTRADICTION, kinds::CORRECTED_MEANWHILE, kinds::REJECTED, kinds::OVERFLOW, kinds::LOST_EVENT]))),
+)]
 pub async fn correct(
     service: App,
+    _: NoQuery,
     key: IdempotencyKey,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {

@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 use tollgate_ledger::Recorded;
+use utoipa::ToSchema;
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemView};
 
 /// Beyond these, problems are only counted.
 const PROBLEMS_MAX: usize = 1000;
 
 /// One bad event never costs the good ones.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
 pub struct Tally {
     accepted: usize,
     duplicates: usize,
@@ -20,9 +21,11 @@ pub struct Tally {
     pub replayed: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RejectedEvent)]
 struct Rejected {
     index: usize,
+    #[schema(value_type = ProblemView)]
     problem: Problem,
 }
 
