@@ -197,6 +197,19 @@ pub(crate) fn price(
     })
 }
 
+/// The same, whether or not the policy prices in numbers.
+fn price_in_words(
+    instance: &mut Instance<Pricing>,
+    call: &Call,
+    at: Timestamp,
+) -> Result<Answer<Quote>, Fault> {
+    let needs = instance.needs().and_usage();
+    let answer = with_call(call, at, needs, Vec::new(), |call, bytes| {
+        instance.call(bytes, |guest, store| guest.prices.call_price(store, call))
+    })?;
+    read(answer, answer::quote)
+}
+
 /// What a call will probably use and cost.
 pub(crate) fn estimate(
     instance: &mut Instance<Pricing>,

@@ -133,3 +133,10 @@ fn a_plugin_that_no_manifest_names_is_looked_at_and_listed() {
     policies.reload();
     assert_eq!(policies.status().spare.len(), 1);
 }
+
+#[test]
+fn a_price_in_numbers_other_than_in_words_is_refused() {
+    let manifest = "kind = \"pricing\"\nplugin = \"mine.wasm\"\n";
+    let folder = with_candidate(&guest::contradictory_pricing_component(), manifest);
+    check(&folder, "probed", "coded-prices.price: is not what `prices.price` says");
+}

@@ -162,8 +162,7 @@ proptest! {
         }
     }
 
-    /// A part that costs at least what its total does, as cache writes and audio do; what costs
-    /// less than its total is a discount, and more of it in the same total a lower price.
+    /// More of a part is more of its total too.
     #[test]
     fn adding_to_a_part_and_its_total_never_lowers_the_cost(
         rates in rates(), usage in usage(), more in 0_u32..1_000,

@@ -7,7 +7,8 @@ use tollgate_domain::{
     Timestamp, Usage,
 };
 
-use super::{Answer, Average, PriceList, Pricing, estimate, extract, price};
+use super::{Answer, Average, PriceList, Pricing, estimate, extract, price, price_in_words};
+use crate::bad_output::BadOutput;
 use crate::fault::Fault;
 use crate::instance::Instance;
 
@@ -36,7 +37,12 @@ const RESPONSES: [&str; 3] = [
 pub(super) fn run(instance: &mut Instance<Pricing>, list: &PriceList) -> Result<Answers, Fault> {
     let mut answers = Answers { quotes: vec![], estimates: vec![], extractions: vec![] };
     for call in calls(list) {
-        answers.quotes.push(price(instance, &call, AT)?);
+        let quote = price(instance, &call, AT)?;
+        if quote != price_in_words(instance, &call, AT)? {
+            let problem = "is not what `prices.price` says";
+            return Err(BadOutput::new("coded-prices.price", problem).into());
+        }
+        answers.quotes.push(quote);
         answers.estimates.push(estimate(instance, &call, AT, &Average::default())?);
     }
     for call in calls(list).into_iter().filter(|_| list.asks_average).take(AVERAGES_MAX) {

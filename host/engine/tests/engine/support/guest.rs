@@ -118,6 +118,18 @@ fn tier_exports(definitions: &str, evaluate: &str) -> String {
 
 /// A pricing policy that prices nothing.
 pub fn pricing_component() -> Vec<u8> {
+    pricing("(i32.const 0)", "(i32.const 0)")
+}
+
+/// One that prices nothing in words, and in numbers everything, at nothing.
+pub fn contradictory_pricing_component() -> Vec<u8> {
+    // A line `calls` of the side `input`, and a quote that is there and has no charges.
+    pricing("(i32.const 640)", "(i32.const 704)")
+}
+
+/// A pricing policy that prices nothing in words. Its lines and its prices in numbers are at these
+/// addresses, and its only entry is called `calls`.
+fn pricing(lines: &str, price: &str) -> Vec<u8> {
     let call = "(param i32 i32 i32 i32 i32 i32 i32) (param i64) (param i32 i32)";
     let exports = format!(
         r#"
@@ -131,11 +143,14 @@ pub fn pricing_component() -> Vec<u8> {
         (func (export "tollgate:policy/price-terms@0.1.0#of-page") (param i32) (result i32)
             (i32.const 0))
         (func (export "tollgate:policy/price-wishes@0.1.0#wishes") (result i32) (i32.const 0))
-        (func (export "tollgate:policy/coded-prices@0.1.0#lines") (result i32) (i32.const 0))
-        (func (export "tollgate:policy/coded-prices@0.1.0#entries") (param i32) (result i32)
-            (i32.const 0))
-        (func (export "tollgate:policy/coded-prices@0.1.0#price") {call} (result i32)
-            (i32.const 0))"#
+        (data (i32.const 624) "callsinput")
+        (data (i32.const 640) "\88\02\00\00\01\00\00\00\70\02\00\00\05\00\00\00\75\02\00\00\05\00\00\00")
+        (data (i32.const 672) "\88\02\00\00\01\00\00\00")
+        (data (i32.const 704) "\00\00\00\00\01\00\00\00")
+        (func (export "tollgate:policy/coded-prices@0.1.0#lines") (result i32) {lines})
+        (func (export "tollgate:policy/coded-prices@0.1.0#entries") (param $page i32) (result i32)
+            (select (i32.const 0) (i32.const 672) (local.get $page)))
+        (func (export "tollgate:policy/coded-prices@0.1.0#price") {call} (result i32) {price})"#
     );
     component(&exports, "token-pricing.wasm", |text| text)
 }
