@@ -96,7 +96,7 @@ pub(crate) fn advise(outlook: &Outlook, worth_saying: WorthSaying) -> Vec<Advice
             found.extend(cheaper.filter(|_| !known));
         }
     }
-    found.sort_by(|a, b| b.saving.cmp(&a.saving));
+    found.sort_by_key(|cheaper| std::cmp::Reverse(cheaper.saving));
     found.iter().map(|cheaper| cheaper.words(&outlook.subject)).collect()
 }
 

@@ -73,7 +73,7 @@ fn outlook(standing: Standing<'_>, plans: &PlanBook) -> Outlook {
 fn month_of_use(month: &MonthUsage, at: Timestamp) -> MonthOfUse {
     let used = month.usage.table.cells().iter().filter(|cell| cell.totals.events > 0);
     let mut uses: Vec<_> = used.filter_map(model_use).collect();
-    uses.sort_by(|a, b| b.cost.cmp(&a.cost));
+    uses.sort_by_key(|used| std::cmp::Reverse(used.cost));
     uses.truncate(MODELS_MAX);
     let passed_percent = passed_percent(&month.usage.span, at);
     MonthOfUse { period: month.period.clone(), passed_percent, uses }
