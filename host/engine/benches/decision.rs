@@ -16,11 +16,11 @@ use tollgate_domain::{
 };
 use tollgate_engine::{Average, Options, Payer, Policies};
 
-/// 2026-08-01T12:00:00Z.
 /// The program's own.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// 2026-08-01T12:00:00Z.
 const AT: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
 const ROUNDS: usize = 200_000;
 

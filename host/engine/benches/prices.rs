@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use tollgate_domain::{Call, Metadata, Timestamp, Usage};
 use tollgate_engine::{Average, Options, Payer, Policies};
 
-/// 2026-08-01T12:00:00Z.
 /// The program's own.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// 2026-08-01T12:00:00Z.
 const AT: Timestamp = Timestamp::from_micros(1_785_585_600_000_000);
 const ROUNDS: usize = 100_000;
 const PROVIDERS: usize = 26;

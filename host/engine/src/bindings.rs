@@ -12,7 +12,6 @@ wasmtime::component::bindgen!({
         world any-policy {
             include tollgate:policy/tier-policy@0.1.0;
             include tollgate:policy/coded-pricing-policy@0.1.0;
-            include tollgate:policy/wishing-pricing-policy@0.1.0;
             include tollgate:policy/advising-alert-policy@0.1.0;
             include tollgate:policy/adjustment-policy@0.1.0;
         }

@@ -84,10 +84,10 @@ pub struct Place {
     pub config: Option<PathBuf>,
 }
 
-/// Where a file of settings is looked for when nobody names one.
 /// How much processor time a plugin may take to compile, unless somebody says otherwise.
 pub const COMPILE_SECONDS: u32 = 120;
 
+/// Where a file of settings is looked for when nobody names one.
 const FILE: &str = "tollgate.toml";
 
 /// The settings that a file gives, as texts, in the order of the file.
