@@ -45,10 +45,11 @@ have_javascript() {
 }
 
 have_python() {
-    [ -x "$place/python/bin/componentize-py" ] && return
+    # It does not run any more where all of this was moved.
+    "$place/python/bin/componentize-py" --version >/dev/null 2>&1 && return
     command -v python3 >/dev/null || { say "python needs python3"; return 1; }
     say "installing componentize-py with pip"
-    { python3 -m venv "$place/python" && "$place/python/bin/pip" install --quiet \
+    { python3 -m venv --clear "$place/python" && "$place/python/bin/pip" install --quiet \
         --requirement "$templates/python/common/requirements.txt"; } \
         >"$place/python.log" 2>&1 && return
     say "python cannot be built here: see plugins/$place/python.log"

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 venv=target/schemathesis
-wanted=schemathesis==4.32.5
+version=schemathesis==4.32.5
 
 skip() {
     echo "SKIPPED: schemathesis: $1" >&2
@@ -15,11 +15,14 @@ skip() {
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null || skip "there is no $python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || skip "$python is older than 3.10"
+# Anew when another version is wanted, the Python is another one, or all of this was moved: what is
+# installed knows its place.
+wanted="$("$python" --version) $version $PWD"
 if [ "$(cat "$venv/wanted" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$venv"
     mkdir -p target
     "$python" -m venv "$venv" >/dev/null 2>&1 || skip "$python has no venv or no pip"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$wanted" ||
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$version" ||
         skip "pip could not install it"
     echo "$wanted" >"$venv/wanted"
 fi

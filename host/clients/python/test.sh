@@ -14,8 +14,9 @@ python=${PYTHON:-python3}
 command -v "$python" >/dev/null || skip "there is no $python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' || skip "$python is older than 3.9"
 
-# Anew when the package wants something else, or the Python is another one.
-wanted="$("$python" --version) $(cksum pyproject.toml)"
+# Anew when the package wants something else, the Python is another one, or all of this was moved:
+# what is installed knows its place.
+wanted="$("$python" --version) $(cksum pyproject.toml) $PWD"
 if [ "$(cat "$venv/wanted" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$venv"
     mkdir -p "$(dirname "$venv")"

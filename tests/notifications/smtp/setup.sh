@@ -13,8 +13,9 @@ skip() {
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null || skip "there is no $python"
 
-# Anew when something else is wanted, or the Python is another one.
-wanted="$("$python" --version) $(cksum requirements.txt)"
+# Anew when something else is wanted, the Python is another one, or all of this was moved: what is
+# installed knows its place.
+wanted="$("$python" --version) $(cksum requirements.txt) $PWD"
 [ "$(cat "$venv/wanted" 2>/dev/null)" = "$wanted" ] && exit 0
 rm -rf "$venv"
 mkdir -p "$(dirname "$venv")"
