@@ -72,7 +72,10 @@ pub async fn serve(
 
 impl Worker {
     fn start(routes: Routes) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(std::thread::yield_now)
+            .build()?;
         let (connections, incoming) = unbounded_channel();
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name("http".into()).spawn(move || {
