@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use futures_util::StreamExt;
 use futures_util::future::ready;
-use futures_util::stream::iter;
+use futures_util::stream::{Stream, iter, unfold};
+use futures_util::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tollgate_ledger::Recorded;
@@ -22,9 +22,12 @@ use crate::service::{RatedUse, Service};
 /// on before there is room.
 const UNDER_WAY_MAX: usize = 2048;
 
-/// How many lines, of those that have arrived, a thread reads and prices in one go, and how many
-/// threads may be at it.
+/// How many lines, of those that have arrived, a thread reads and prices in one go; where they are
+/// long, no more than have so many bytes, or one.
 const LINES_MAX: usize = 64;
+const CHUNK_BYTES_MAX: usize = 256 * 1024;
+
+/// How many threads may be at it.
 const THREADS_MAX: usize = 4;
 
 /// What was read from a line; an error is one of the whole body.
@@ -39,7 +42,7 @@ pub fn is_ndjson(media_type: &str) -> bool {
 pub async fn record(service: &Arc<Service>, body: Body) -> Result<Tally, Problem> {
     let lines = lines(body).filter(|line| ready(!is_blank(line)));
     // Reading and pricing takes longer than recording, and needs no order: other threads do it.
-    let read = lines.ready_chunks(LINES_MAX).map(|lines| {
+    let read = chunks(lines).map(|lines| {
         let service = service.clone();
         spawn_blocking(move || lines.into_iter().map(|line| read(&service, line)).collect())
     });
@@ -56,6 +59,34 @@ pub async fn record(service: &Arc<Service>, body: Body) -> Result<Tally, Problem
         tally.count(outcome.map_err(|problem| problem.with("index", tally.counted()))?);
     }
     Ok(tally)
+}
+
+/// Lines that have arrived, some at a time.
+fn chunks(
+    lines: impl Stream<Item = Result<Line, axum::Error>>,
+) -> impl Stream<Item = Vec<Result<Line, axum::Error>>> {
+    let lines = Box::pin(lines.peekable());
+    unfold(lines, |mut lines| async {
+        let first = lines.next().await?;
+        let (mut bytes, mut chunk) = (bytes(&first), vec![first]);
+        while chunk.len() < LINES_MAX
+            && let Some(Some(next)) = lines.as_mut().peek().now_or_never()
+        {
+            bytes += self::bytes(next);
+            if bytes > CHUNK_BYTES_MAX {
+                break;
+            }
+            chunk.extend(lines.next().await);
+        }
+        Some((chunk, lines))
+    })
+}
+
+fn bytes(line: &Result<Line, axum::Error>) -> usize {
+    match line {
+        Ok(Line::Whole(line)) => line.len(),
+        Ok(Line::TooLong) | Err(_) => 0,
+    }
 }
 
 fn read(service: &Service, line: Result<Line, axum::Error>) -> Read {
@@ -92,4 +123,32 @@ fn of_one<T>(outcome: Result<T, Problem>) -> Result<Result<T, Problem>, Problem>
 
 fn is_blank(line: &Result<Line, axum::Error>) -> bool {
     matches!(line, Ok(Line::Whole(line)) if line.trim_ascii().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+
+    fn line(bytes: usize) -> Result<Line, axum::Error> {
+        Ok(Line::Whole(BytesMut::zeroed(bytes)))
+    }
+
+    #[tokio::test]
+    async fn of_long_lines_few_are_held_and_of_short_ones_many() {
+        let sizes = |chunks: Vec<Vec<_>>| -> Vec<_> { chunks.iter().map(Vec::len).collect() };
+        let short = chunks(iter((0..LINES_MAX + 1).map(|_| line(100))));
+        assert_eq!(sizes(short.collect().await), [LINES_MAX, 1]);
+        let half = CHUNK_BYTES_MAX / 2;
+        let long = chunks(iter([LINE_BYTES_MAX, half, half, 1, LINE_BYTES_MAX, 0].map(line)));
+        assert_eq!(sizes(long.collect().await), [1, 2, 1, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_waits_for_nothing_else() {
+        let arriving = iter([line(1), line(2)]).chain(futures_util::stream::pending());
+        let first = Box::pin(chunks(arriving)).next().now_or_never().flatten();
+        assert_eq!(first.map(|chunk| chunk.len()), Some(2));
+    }
 }
