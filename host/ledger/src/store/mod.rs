@@ -284,6 +284,11 @@ pub trait Store: Send + Sync + 'static {
     /// What was used on a level in a span, which begins and ends on quarters of an hour (UTC).
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError>;
 
+    /// The same of each of some spans, which are in order and do not overlap.
+    fn used_in_each(&self, subject: &SubjectId, spans: &[Span]) -> Result<Vec<Table>, StoreError> {
+        spans.iter().map(|span| self.used(subject, span)).collect()
+    }
+
     /// The reservations beneath a root that have not ended; expired ones may be among them.
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError>;
 

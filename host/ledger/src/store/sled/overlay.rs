@@ -121,6 +121,10 @@ impl Quarter {
         Self(day.saturating_mul(QUARTERS_A_DAY).saturating_add(QUARTERS_A_DAY - 1))
     }
 
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     pub fn start(self) -> Timestamp {
         Timestamp::from_micros(self.0.saturating_mul(QUARTER_MICROS))
     }
