@@ -128,21 +128,21 @@ on_every_store! {
         facts.check(&ledger, "corrections and late events in memory");
         ledger.tick(None, now()).unwrap();
         facts.check(&ledger, "corrections and late events in rows");
-        let spans: Vec<_> = (0..40)
-            .map(|number| now().minus(quarters(900 - number * 17)))
-            .map(|start| Span { start, end: Some(start.plus(quarters(number_of(start)))) })
-            .collect();
+        let span = |from: u32, to: u32| {
+            let [start, end] = [from, to].map(|ago| now().minus(quarters(ago)));
+            Span { start, end: Some(end) }
+        };
+        for from in 0..150 {
+            let span = span(600 - from, 600 - from - (from * 7) % 250);
+            let used = store.used(&id("acme"), &span).unwrap();
+            assert_eq!(counted(&used), facts.within(&span), "{span:?}");
+        }
+        let spans: Vec<_> = (0..40).map(|n| span(900 - n * 17, 900 - n * 17 - n % 18)).collect();
         let used = store.used_in_each(&id("acme"), &spans).unwrap();
         for (span, used) in spans.iter().zip(used) {
             assert_eq!(counted(&used), facts.within(span), "{span:?}");
-            assert_eq!(used, store.used(&id("acme"), span).unwrap());
         }
     }
-}
-
-/// Some number of quarters below 17.
-fn number_of(start: Timestamp) -> u32 {
-    start.micros().rem_euclid(16) as u32 + 1
 }
 
 /// Cuts the last bytes off the rows of days, which are some of their quarters, and opens what is
