@@ -132,8 +132,9 @@ on_every_store! {
             let [start, end] = [from, to].map(|ago| now().minus(quarters(ago)));
             Span { start, end: Some(end) }
         };
-        for from in 0..150 {
-            let span = span(600 - from, 600 - from - (from * 7) % 250);
+        for (from, length) in (400..600).step_by(23).flat_map(|from| (1..200).map(move |l| (from, l)))
+        {
+            let span = span(from, from - length);
             let used = store.used(&id("acme"), &span).unwrap();
             assert_eq!(counted(&used), facts.within(&span), "{span:?}");
         }
