@@ -116,7 +116,7 @@ on_every_store! {
         let (ledger, mut facts) = (Ledger::open(store.clone()).unwrap(), Facts::default());
         move_to(&ledger, Tz::Europe__London).await;
         for number in 0..DAYS as u32 * 30 {
-            facts.record(&ledger, &event(number * 3, 1 << (number % 20))).await;
+            facts.record(&ledger, &event(number * 3 + number % 3, 1 << (number % 20))).await;
         }
         facts.check(&ledger, "in memory");
         ledger.tick(None, now()).unwrap();
