@@ -55,7 +55,7 @@ async fn move_to<S: Store>(ledger: &Ledger<S>, timezone: Tz) {
         status: None,
     };
     for level in LEVELS {
-        ledger.subscribe(&subject(level), &change, &plans(), now()).await.unwrap();
+        ledger.subscribe(&subject(level), &change, &plans(), now(), |_| vec![]).await.unwrap();
     }
 }
 

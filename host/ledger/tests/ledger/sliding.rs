@@ -168,7 +168,7 @@ async fn a_window_that_is_kept_is_not_added_up_again_by_another_time_zone() {
         anchor_day: Some(15),
         status: None,
     };
-    ledger.subscribe(&subject("ann"), &change, &plans, noon()).await.unwrap();
+    ledger.subscribe(&subject("ann"), &change, &plans, noon(), |_| vec![]).await.unwrap();
     assert_eq!(counted(&ledger, &plans, noon()).await, "1");
     assert_eq!(counted(&ledger, &plans, after(1_000)).await, "0");
 }

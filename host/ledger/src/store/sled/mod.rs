@@ -48,8 +48,7 @@ pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::Rows;
 pub use self::verify::{Difference, Verification};
 use super::{
-    Change, Conflict, Fact, Forget, Logged, Marked, Rank, RefusalFilter, Store, StoreError, Unit,
-    Version,
+    Change, Conflict, Forget, Logged, Marked, Rank, RefusalFilter, Store, StoreError, Unit, Version,
 };
 use crate::account::Account;
 use crate::alert::AlertId;
@@ -278,13 +277,11 @@ impl Store for SledStore {
         self.rows.raw_refusals(number)
     }
 
-    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
+    fn changes_of(&self, block: u64) -> Result<Vec<(EventId, Change)>, StoreError> {
         let entries = self.rows.block(block)?;
         let entries = entries.ok_or_else(|| StoreError(format!("block {block} is missing")))?;
-        let facts = (0..)
-            .zip(&entries)
-            .filter_map(|(index, entry)| Some((EventId { block, index }, entry.change.fact()?)));
-        Ok(facts.collect())
+        let changes = (0..).zip(entries);
+        Ok(changes.map(|(index, entry)| (EventId { block, index }, entry.change)).collect())
     }
 
     fn logged(

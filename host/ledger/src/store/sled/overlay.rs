@@ -235,7 +235,7 @@ impl Overlay {
             let key = level::alert_key(subject, *alert);
             self.alerts.insert(key, level::alert_value(Some(*at)));
         }
-        for raised in change.fact().iter().flat_map(Fact::raised) {
+        for raised in change.raised() {
             if self.ordinals.0 != id.block {
                 self.ordinals = (id.block, 0);
             }
@@ -248,7 +248,7 @@ impl Overlay {
 
     /// Takes in how a committed unit changed a subscription, if it did.
     pub fn subscribe(&mut self, id: EventId, at: Timestamp, change: &Change) {
-        if let Change::Subscribed { subject, subscription } = change {
+        if let Change::Subscribed { subject, subscription, .. } = change {
             let changes = self.subscribed.entry(subject.clone()).or_default();
             changes.insert(id, (at, subscription.clone()));
         }
