@@ -228,7 +228,7 @@ impl Account {
             table.take(provider, model, &before)
         })?;
         // Which of its buckets the event lies in, nobody knows any more: it is added up anew.
-        self.sliding.retain(|tally| !tally.counts(occurred_at, now));
+        self.sliding.retain(|tally| !tally.may_count(occurred_at, now));
         self.raise(own, &correction.raised);
         Ok(())
     }
