@@ -251,6 +251,7 @@ impl Root {
         if let Some(level) = self.levels.get_mut(&subject) {
             Arc::make_mut(&mut level.account).raise(&subject, &raised);
         }
+        let raised = raised.into_boxed_slice();
         self.touch(now, Change::Subscribed { subject, subscription, raised }, None)
     }
 

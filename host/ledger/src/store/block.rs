@@ -154,7 +154,7 @@ mod tests {
                     auto_renew: true,
                     since: Timestamp::EPOCH,
                 },
-                raised: vec![],
+                raised: Box::default(),
             };
             block.push(&encode(Timestamp::EPOCH, &change, None).unwrap());
         }

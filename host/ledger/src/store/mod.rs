@@ -76,7 +76,7 @@ pub enum Change {
         subject: SubjectId,
         subscription: Subscription,
         /// What the limits of its plan raise at once.
-        raised: Vec<Raised>,
+        raised: Box<[Raised]>,
     },
     Corrected(Arc<Correction>),
     /// A billing period has ended.
