@@ -115,7 +115,7 @@ async fn data_of_another_version_are_left_alone() {
     let home = used().await;
     let seal = home.path().join("data/seal");
     let text = fs::read_to_string(&seal).unwrap();
-    fs::write(&seal, text.replace("tollgate 1\n", "tollgate 2\n")).unwrap();
+    fs::write(&seal, text.replace("tollgate 2\n", "tollgate 3\n")).unwrap();
     let said = complaint(&home, "data").await;
     assert!(said.contains("data/seal") && said.contains("another version"), "{said}");
 }

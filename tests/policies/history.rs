@@ -47,6 +47,37 @@ async fn an_operator_goes_back_and_stays_there_until_the_file_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_history_is_read_page_by_page() {
+    let server = Server::start(&Home::new()).await;
+    for (from, to) in [("100", "7"), ("7", "8"), ("8", "9")] {
+        edit(&server, from, to).await;
+    }
+    let all = history(&server).await;
+    let steps: Vec<_> = all.iter().map(|step| step["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [3, 2, 1, 0]);
+    assert_eq!(all.iter().filter(|step| step["active"] == true).count(), 1);
+
+    let (mut read, mut before) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/policies/revisions?limit=3{before}");
+        let page = server.get(&path).await.expect(200);
+        read.extend(page["revisions"].as_array().unwrap().clone());
+        before = format!("&before={}", read.last().unwrap()["step"]);
+        if page["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(read, all, "each once, as in one page");
+    let beyond = server.get("/v1/policies/revisions?before=0").await.expect(200);
+    assert_eq!((&beyond["revisions"], &beyond["has_more"]), (&json!([]), &json!(false)));
+    for wrong in ["x", "-1", ""] {
+        let path = format!("/v1/policies/revisions?before={wrong}");
+        let problem = server.get(&path).await.problem(400);
+        assert_eq!(problem["errors"][0]["pointer"], "/before");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_start_goes_on_from_what_was_active_when_the_folder_is_gone() {
     let home = Home::new();
     let server = Server::start(&home).await;

@@ -157,23 +157,40 @@ impl History {
         let mut next = self.next.lock();
         let number = match *next {
             Some(number) => number,
-            None => self.archive.names(STEPS)?.last().map_or(0, |name| number_of(name) + 1),
+            None => self.last_number()?.map_or(0, |last| last + 1),
         };
         self.put(&format!("{STEPS}{number:020}"), step)?;
         *next = Some(number + 1);
         Ok(())
     }
 
-    /// The steps, the last one first.
+    /// The steps with their numbers, the last one first.
     pub fn steps(
         &self,
-    ) -> Result<impl Iterator<Item = Result<HistoryStep, ArchiveError>>, ArchiveError> {
-        let names = self.archive.names(STEPS)?;
-        Ok(names.into_iter().rev().filter_map(|name| self.get(&name).transpose()))
+    ) -> Result<impl Iterator<Item = Result<(u64, HistoryStep), ArchiveError>>, ArchiveError> {
+        self.steps_before(None)
+    }
+
+    /// Those before one.
+    pub fn steps_before(
+        &self,
+        before: Option<u64>,
+    ) -> Result<impl Iterator<Item = Result<(u64, HistoryStep), ArchiveError>>, ArchiveError> {
+        let names = self.archive.names(STEPS)?.into_iter().rev();
+        let older = names.filter(move |name| before.is_none_or(|before| number_of(name) < before));
+        Ok(older.filter_map(|name| {
+            let step = self.get(&name).transpose()?;
+            Some(step.map(|step| (number_of(&name), step)))
+        }))
     }
 
     pub fn last(&self) -> Result<Option<HistoryStep>, ArchiveError> {
-        self.steps()?.next().transpose()
+        Ok(self.steps()?.next().transpose()?.map(|(_, step)| step))
+    }
+
+    /// The number of the last step; `None` where there is none.
+    pub fn last_number(&self) -> Result<Option<u64>, ArchiveError> {
+        Ok(self.archive.names(STEPS)?.last().map(|name| number_of(name)))
     }
 
     pub fn record(&self, revision: &str) -> Result<Option<Record>, ArchiveError> {

@@ -164,16 +164,21 @@ impl Policies {
         &self.works
     }
 
-    /// What was active when, the newest first; at most so many steps. May block.
-    pub fn revisions(&self, steps_max: usize) -> Result<Vec<RevisionInfo>, ArchiveError> {
-        let current = self.current();
+    /// What was active when, the newest first: the steps before one, or all, and at most so many.
+    /// May block.
+    pub fn revisions(
+        &self,
+        before: Option<u64>,
+        steps_max: usize,
+    ) -> Result<Vec<RevisionInfo>, ArchiveError> {
+        let (current, last) = (self.current(), self.history.last_number()?);
         let mut revisions: Vec<RevisionInfo> = Vec::new();
-        for step in self.history.steps()?.take(steps_max) {
-            let step = step?;
+        for step in self.history.steps_before(before)?.take(steps_max) {
+            let (number, step) = step?;
             let members = self.history.record(&step.revision)?.map_or(vec![], |r| r.members);
             let is_current = current.as_ref().is_some_and(|set| set.revision() == step.revision);
-            let active = revisions.is_empty() && is_current;
-            revisions.push(RevisionInfo::new(step, &members, active));
+            let active = last == Some(number) && is_current;
+            revisions.push(RevisionInfo::new(number, step, &members, active));
         }
         Ok(revisions)
     }

@@ -91,6 +91,8 @@ pub struct Rejection {
 /// A step of the history: what became active, when and why.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RevisionInfo {
+    /// Steps are counted from 0; a revision that was gone back to has several.
+    pub step: u64,
     pub revision: String,
     pub activated_at: Timestamp,
     /// `folder`, `rollback`, `document` or `faults`.
@@ -116,7 +118,7 @@ pub struct RevisionMember {
 }
 
 impl RevisionInfo {
-    pub(crate) fn new(step: HistoryStep, members: &[Member], active: bool) -> Self {
+    pub(crate) fn new(number: u64, step: HistoryStep, members: &[Member], active: bool) -> Self {
         let policies = members.iter().map(|member| RevisionMember {
             name: member.name.clone(),
             kind: member.kind.clone(),
@@ -125,6 +127,7 @@ impl RevisionInfo {
             documents: member.documents.len(),
         });
         Self {
+            step: number,
             revision: step.revision,
             activated_at: step.at,
             cause: step.cause,

@@ -228,7 +228,7 @@ impl Account {
             table.take(provider, model, &before)
         })?;
         // Which of its buckets the event lies in, nobody knows any more: it is added up anew.
-        self.sliding.retain(|tally| !tally.counts(occurred_at, now));
+        self.sliding.retain(|tally| !tally.may_count(occurred_at, now));
         self.raise(own, &correction.raised);
         Ok(())
     }
@@ -243,8 +243,9 @@ impl Account {
         match change {
             Change::Settled { event, .. } | Change::Recorded(event) => self.record(own, event)?,
             Change::Corrected(correction) => self.correct(own, correction)?,
-            Change::Subscribed { subscription, .. } => {
+            Change::Subscribed { subscription, raised, .. } => {
                 self.subscribe(subscription.clone(), own, at);
+                self.raise(own, raised);
             }
             Change::Closed { .. } => self.close(),
             Change::Reserved { .. }
@@ -284,7 +285,8 @@ impl Account {
         Ok(())
     }
 
-    fn raise(&mut self, own: &SubjectId, raised: &[Raised]) {
+    /// Takes note of alerts, so that each is raised once.
+    pub fn raise(&mut self, own: &SubjectId, raised: &[Raised]) {
         self.raised.extend(raised.iter().filter(|r| r.alert.subject == *own).cloned());
     }
 

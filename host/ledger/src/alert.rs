@@ -1,4 +1,4 @@
-//! Alerts: raised by facts, and read by people.
+//! Alerts: raised by what was used and by changes of plans, and read by people.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use tollgate_domain::{PeriodId, Timestamp};
 use crate::event::{EventId, Raised};
 use crate::store::{Store, StoreError};
 
-/// So many alerts one fact raises at most; what is due besides is raised by the next. It keeps
+/// So many alerts one change raises at most; what is due besides is raised by the next. It keeps
 /// those of a block fewer than its numbers for them.
 pub const RAISED_MAX: usize = 1024;
 
@@ -28,7 +28,7 @@ pub struct AlertId(u64);
 pub struct Alerted {
     pub id: AlertId,
     pub raised: Raised,
-    /// The billing period of the fact that raised it.
+    /// The billing period of the fact that raised it, or that in which a change of plan did.
     pub period: PeriodId,
     /// When somebody first said that it was read.
     pub read_at: Option<Timestamp>,
@@ -56,8 +56,8 @@ pub(crate) fn raised_by<S: Store>(
     if raised.is_empty() {
         return Ok(vec![]);
     }
-    let facts = store.facts_of(id.block)?;
-    let before = facts.iter().take_while(|(other, _)| *other < id);
+    let changes = store.changes_of(id.block)?;
+    let before = changes.iter().take_while(|(other, _)| *other < id);
     let first: usize = before.map(|(_, other)| other.raised().len()).sum();
     let alerts = (first..).zip(raised).map(|(ordinal, raised)| Alerted {
         id: AlertId::new(id.block, ordinal),

@@ -67,7 +67,7 @@ pub struct Event {
     pub raised: Vec<Raised>,
 }
 
-/// An alert that an event raised.
+/// An alert that an event raised, or a correction, or a change of plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raised {
     pub alert: Alert,

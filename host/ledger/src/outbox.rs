@@ -11,7 +11,7 @@ use tollgate_domain::{Preferences, SubjectId, Timestamp};
 use crate::alert::AlertId;
 use crate::delivery::{Delivery, DeliveryId, DeliveryState, Listed};
 use crate::event::{EventId, Raised};
-use crate::store::{Change, Fact, StoreError};
+use crate::store::{Change, StoreError};
 
 /// What stood before a unit.
 pub(crate) trait Before {
@@ -43,10 +43,8 @@ pub(crate) fn changed(
         }
         return Ok(changed);
     }
-    let fact = change.fact();
-    let raised = fact.iter().flat_map(Fact::raised);
     let mut made = Vec::new();
-    for (ordinal, raised) in (first..).zip(raised) {
+    for (ordinal, raised) in (first..).zip(change.raised()) {
         deliveries_of(before, AlertId::new(unit.block, ordinal), raised, &mut made)?;
     }
     Ok(made)

@@ -7,6 +7,8 @@
 //! A use that is dated ahead of its recording counts from then on, until its own time + N. Its
 //! buckets are wider the further ahead it is, up to half of that, so that they stay few.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::{
     Amount, Meter, ModelId, ProviderId, Quota, SlidingSeconds, Timestamp, Usage, Usd,
@@ -166,6 +168,13 @@ impl SlidingTally {
     /// Whether a use at `at` is in the window at `now`, or ahead of it.
     pub fn counts(&self, at: Timestamp, now: Timestamp) -> bool {
         self.leaves_at(at) > now
+    }
+
+    /// Whether a use at `at` may still count at `now`: one that was added up counts as if at the end
+    /// of its minute, or of its quarter-hours.
+    pub fn may_count(&self, at: Timestamp, now: Timestamp) -> bool {
+        let part = Duration::from_micros(part_micros(self.seconds).unsigned_abs());
+        self.counts(at.plus(part), now)
     }
 
     /// What counts at `now`.

@@ -72,7 +72,7 @@ impl Policies {
         orders: &Orders,
     ) -> Option<(Member, AnyPolicy)> {
         let steps = self.history.steps().ok()?;
-        for step in steps.filter_map(Result::ok) {
+        for (_, step) in steps.filter_map(Result::ok) {
             let Ok(Some(record)) = self.history.record(&step.revision) else { continue };
             let found = record.members.into_iter().find(|member| member.name == bad.name);
             let Some(member) = found else { continue };

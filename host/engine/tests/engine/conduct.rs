@@ -55,7 +55,7 @@ fn faults_of_three_tenants_bring_the_last_good_version_back() {
     trial.trap(&["ann", "bob", "cyd"]);
     eventually("the last good version comes back", || trial.is_good());
     assert_eq!(judge_for(&trial.policies, "ann", "traps").refusal, None);
-    let step = trial.policies.revisions(1).unwrap().remove(0);
+    let step = trial.policies.revisions(None, 1).unwrap().remove(0);
     assert_eq!(step.cause, Cause::Faults);
     assert!(step.reason.contains("grants: 3 of its 3 calls failed (trap 3)"), "{}", step.reason);
 
@@ -169,7 +169,9 @@ fn a_policy_that_keeps_something_between_calls_is_found_out_and_taken_back() {
     }
     eventually("the last good version comes back", || active(&policies).revision() == good);
     assert_eq!(policies.kept_inputs("grants")[0].kind, "impure");
-    assert!(policies.revisions(1).unwrap()[0].reason.contains("keeps something between calls"));
+    assert!(
+        policies.revisions(None, 1).unwrap()[0].reason.contains("keeps something between calls")
+    );
 }
 
 #[test]

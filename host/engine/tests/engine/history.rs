@@ -77,7 +77,7 @@ fn the_history_tells_what_was_active_why_and_of_which_bytes() {
     let archive = Arc::default();
     let (_folder, policies, [first, second]) = changed(&archive);
     policies.rollback(&first).unwrap();
-    let history = policies.revisions(10).unwrap();
+    let history = policies.revisions(None, 10).unwrap();
     let told: Vec<_> =
         history.iter().map(|step| (step.revision.as_str(), step.cause, step.active)).collect();
     let expected = [
@@ -89,7 +89,7 @@ fn the_history_tells_what_was_active_why_and_of_which_bytes() {
     assert_eq!(history[0].held, ["grants"]);
     let digest = |step: usize| history[step].policies[0].plugin_digest.clone();
     assert_eq!((digest(0) == digest(2), digest(0) == digest(1)), (true, false));
-    assert_eq!(policies.revisions(1).unwrap().len(), 1);
+    assert_eq!(policies.revisions(None, 1).unwrap().len(), 1);
 }
 
 #[test]

@@ -99,10 +99,10 @@ impl<S: Store> Ledger<S> {
         if !self.store.blocks().contains(&id.block()) {
             return Ok(None);
         }
-        let facts = self.store.facts_of(id.block())?;
+        let changes = self.store.changes_of(id.block())?;
         let raised =
-            facts.iter().flat_map(|(_, fact)| fact.raised().iter().map(move |r| (r, fact)));
-        let found = raised.skip(id.ordinal()).map(|(r, fact)| (r.clone(), fact.period().clone()));
-        Ok({ found }.next())
+            changes.iter().flat_map(|(_, change)| change.raised().iter().map(move |r| (r, change)));
+        let found = { raised }.nth(id.ordinal());
+        Ok(found.and_then(|(raised, change)| Some((raised.clone(), change.period_of(raised)?))))
     }
 }

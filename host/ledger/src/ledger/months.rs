@@ -62,13 +62,15 @@ impl<S: Store> Ledger<S> {
         now: Timestamp,
     ) -> Result<Vec<SpanUsage>, LedgerError> {
         let mut span = Window::Day.span(now, calendar);
-        let mut found = Vec::with_capacity(days);
-        while found.len() < days {
+        let mut spans = Vec::with_capacity(days);
+        while spans.len() < days {
             span = before(&span, Window::Day, calendar);
-            found.push(SpanUsage { span, table: self.store.used(subject, &span)? });
+            spans.push(span);
         }
-        found.reverse();
-        Ok(found)
+        spans.reverse();
+        let tables = self.store.used_in_each(subject, &spans)?;
+        let found = spans.into_iter().zip(tables).map(|(span, table)| SpanUsage { span, table });
+        Ok(found.collect())
     }
 
     /// A level's calendar, the instant, and what was used in the month that runs.

@@ -2,12 +2,18 @@
 
 use chrono_tz::Tz;
 use tollgate_domain::{
-    BillingCycle, Calendar, PlanBook, PlanId, Status, SubjectId, Subscription, Timestamp,
+    Alert, BillingCycle, Calendar, PlanBook, PlanId, Reading, Status, SubjectId, Subscription,
+    Timestamp,
 };
 
-use super::{Ledger, LedgerError, Step};
+use super::{Ledger, LedgerError, Locked, Step};
 use crate::account::Account;
+use crate::root::NotReady;
 use crate::store::Store;
+
+/// How often a change of plan waits for what is under way, so that windows can be added up which
+/// its level did not have. Where there is always something, the next use raises what is due.
+const WAITS_MAX: u32 = 8;
 
 /// What to change of a subscription; what is `None` stays as it is.
 #[derive(Clone, Debug)]
@@ -21,19 +27,36 @@ pub struct SubscriptionChange {
 }
 
 impl<S: Store> Ledger<S> {
-    /// Assigns a plan to one level, at once. What was used stays used.
+    /// Assigns a plan to one level, at once. What was used stays used, and what that is due to
+    /// raise under the plan's limits is raised with it.
     pub async fn subscribe(
         &self,
         subject: &SubjectId,
         change: &SubscriptionChange,
         plans: &PlanBook,
         clock: Timestamp,
+        mut alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
     ) -> Result<Subscription, LedgerError> {
+        let mut waited = 0;
         let subscribed = self.run(subject, plans, clock, |locked| {
-            let before = locked.root.account(subject).and_then(|a| a.subscription.clone());
-            let subscription = change.apply(before, locked.now);
-            let unit = locked.root.subscribe(subject.clone(), subscription.clone(), locked.now);
-            let answer = self.committer.commit(unit, None, locked.shared.clone());
+            let Locked { root, shared, plans, now } = locked;
+            let before = root.account(subject).and_then(|account| account.subscription.clone());
+            let subscription = change.apply(before, now);
+            let former = root.adopt(subject, &subscription, now);
+            let raised = match root.prepare(&*self.store, subject, plans, now) {
+                Ok(()) => root.stand(subject, plans, now).raise(now, &mut alerts),
+                Err(NotReady::Wait) if waited == WAITS_MAX => vec![],
+                Err(not_ready) => {
+                    root.abandon(subject, former);
+                    waited += 1;
+                    return match not_ready {
+                        NotReady::Wait => Ok(Step::Wait),
+                        NotReady::Store(error) => Err(error.into()),
+                    };
+                }
+            };
+            let unit = root.subscribe(subject.clone(), subscription.clone(), raised, now);
+            let answer = self.committer.commit(unit, None, shared.clone());
             Ok(Step::Queued(subscription, answer))
         });
         Ok(subscribed.await?.0)

@@ -14,7 +14,7 @@ pub use self::standing::Added;
 use crate::account::Account;
 use crate::alert::AlertId;
 use crate::correction::Correction;
-use crate::event::Event;
+use crate::event::{Event, Raised};
 use crate::once::Turn;
 use crate::reservation::{Reservation, ReservationId};
 use crate::reserved::Reserved;
@@ -219,17 +219,40 @@ impl Root {
         self.touch(now, change, Some(Claim::Alert(alert)))
     }
 
-    /// Assigns a plan to one level.
+    /// Gives one level a plan that is not committed yet, so that its windows can be added up and
+    /// its limits read. Returns the account as it was.
+    pub fn adopt(
+        &mut self,
+        subject: &SubjectId,
+        subscription: &Subscription,
+        now: Timestamp,
+    ) -> Option<Arc<Account>> {
+        let level = self.levels.get_mut(subject)?;
+        let before = level.account.clone();
+        Arc::make_mut(&mut level.account).subscribe(subscription.clone(), subject, now);
+        Some(before)
+    }
+
+    /// Takes back what was adopted.
+    pub fn abandon(&mut self, subject: &SubjectId, before: Option<Arc<Account>>) {
+        if let (Some(level), Some(before)) = (self.levels.get_mut(subject), before) {
+            level.account = before;
+        }
+    }
+
+    /// Assigns the plan that was adopted, with the alerts that it raises.
     pub fn subscribe(
         &mut self,
         subject: SubjectId,
         subscription: Subscription,
+        raised: Vec<Raised>,
         now: Timestamp,
     ) -> Unit {
         if let Some(level) = self.levels.get_mut(&subject) {
-            Arc::make_mut(&mut level.account).subscribe(subscription.clone(), &subject, now);
+            Arc::make_mut(&mut level.account).raise(&subject, &raised);
         }
-        self.touch(now, Change::Subscribed { subject, subscription }, None)
+        let raised = raised.into_boxed_slice();
+        self.touch(now, Change::Subscribed { subject, subscription, raised }, None)
     }
 
     /// Takes note that a unit was committed, or that it never will be.

@@ -127,6 +127,28 @@ impl Root {
         effect
     }
 
+    /// Where one level stands on the limits of its own plan, nothing used: what the alert policies
+    /// must know of a plan that it has from now on. Its windows are added up.
+    pub fn stand(&self, subject: &SubjectId, book: &PlanBook, now: Timestamp) -> Effect {
+        let own = self.terms(subject, book).last().filter(|(level, ..)| level == subject);
+        let calendar = own.as_ref().map_or_else(Calendar::default, |(.., terms)| terms.calendar());
+        let mut effect = Effect {
+            period: calendar.period(now),
+            overage: false,
+            readings: vec![],
+            spans: vec![],
+        };
+        let Some((_, level, terms)) = own else { return effect };
+        for quota in terms.quotas() {
+            let (Some(limit), Some(plan)) = (quota.limit, terms.plan_id()) else { continue };
+            if let Some(counted) = Counted::by(&level.account, quota, limit, now) {
+                let used = counted.used;
+                effect.read(subject, plan, quota, limit, counted, used);
+            }
+        }
+        effect
+    }
+
     /// The terms of every loaded level, the widest first. Where no level has a plan, the widest
     /// has the default one.
     pub(super) fn terms<'a>(
@@ -205,6 +227,19 @@ impl Effect {
         let after = rest.saturating_add(measure(added.usage, added.cost));
         let bound = limit.plus_percent(quota.grace_percent);
         self.overage |= quota.mode == Mode::Hard && after > bound;
+        self.read(subject, plan, quota, limit, counted, after);
+    }
+
+    /// Adds what the alert policies must know of one quota.
+    fn read(
+        &mut self,
+        subject: &SubjectId,
+        plan: PlanId,
+        quota: &Quota,
+        limit: Amount,
+        counted: Counted,
+        after: Amount,
+    ) {
         if limit == Amount::ZERO {
             return;
         }
@@ -220,7 +255,7 @@ impl Effect {
             },
             window: quota.window,
             limit,
-            before,
+            before: counted.used,
             after,
             raised: counted.raised,
         });

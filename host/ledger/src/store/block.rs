@@ -14,7 +14,7 @@ use tollgate_domain::Timestamp;
 use super::{Change, Mark, StoreError};
 
 /// The first byte of every block: how the rest is to be read.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// A block that claims to be larger is damaged: the texts of a unit are bounded, and a block ends
 /// with the first unit that fills it.
@@ -154,6 +154,7 @@ mod tests {
                     auto_renew: true,
                     since: Timestamp::EPOCH,
                 },
+                raised: Box::default(),
             };
             block.push(&encode(Timestamp::EPOCH, &change, None).unwrap());
         }

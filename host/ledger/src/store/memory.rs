@@ -13,8 +13,8 @@ use tollgate_domain::{
 };
 
 use super::{
-    Change, Conflict, Fact, Forget, Logged, Mark, Marked, Rank, RefusalFilter, Store, StoreError,
-    Unit, Version, block,
+    Change, Conflict, Forget, Logged, Mark, Marked, Rank, RefusalFilter, Store, StoreError, Unit,
+    Version, block,
 };
 use crate::account::Account;
 use crate::alert::AlertId;
@@ -203,10 +203,9 @@ impl Store for MemoryStore {
         Ok(Some(alone(&entry)))
     }
 
-    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
+    fn changes_of(&self, block: u64) -> Result<Vec<(EventId, Change)>, StoreError> {
         let id = EventId { block, index: 0 };
-        let fact = self.change(id)?.and_then(|change| change.fact());
-        Ok(fact.into_iter().map(|fact| (id, fact)).collect())
+        Ok(self.change(id)?.into_iter().map(|change| (id, change)).collect())
     }
 
     fn logged(
@@ -232,8 +231,7 @@ impl Store for MemoryStore {
         let state = self.0.lock();
         let mut found = BTreeMap::new();
         for (block, (_, change, _)) in (0..).zip(&state.units) {
-            let raised = change.fact();
-            let raised = raised.iter().flat_map(Fact::raised).enumerate();
+            let raised = change.raised().iter().enumerate();
             for (ordinal, _) in raised.filter(|(_, raised)| raised.alert.subject == *subject) {
                 found.insert(AlertId::new(block, ordinal), None);
             }
@@ -334,7 +332,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<(Timestamp, Subscription)>, StoreError> {
         let state = self.0.lock();
         let changes = state.units.iter().filter_map(|(at, change, _)| match change {
-            Change::Subscribed { subject: own, subscription } if own == subject => {
+            Change::Subscribed { subject: own, subscription, .. } if own == subject => {
                 Some((*at, subscription.clone()))
             }
             _ => None,

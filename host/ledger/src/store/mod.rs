@@ -75,6 +75,8 @@ pub enum Change {
     Subscribed {
         subject: SubjectId,
         subscription: Subscription,
+        /// What the limits of its plan raise at once.
+        raised: Box<[Raised]>,
     },
     Corrected(Arc<Correction>),
     /// A billing period has ended.
@@ -137,6 +139,28 @@ impl Change {
     pub fn fact(&self) -> Option<Fact> {
         let event = self.event().cloned().map(Fact::Event);
         event.or_else(|| self.correction().cloned().map(Fact::Correction))
+    }
+
+    /// The alerts that it raised, in their order.
+    pub fn raised(&self) -> &[Raised] {
+        match self {
+            Self::Settled { event, .. } | Self::Recorded(event) => &event.raised,
+            Self::Corrected(correction) => &correction.raised,
+            Self::Subscribed { raised, .. } => raised,
+            _ => &[],
+        }
+    }
+
+    /// The billing period of an alert that it raised; `None` for a change that raises none.
+    pub fn period_of(&self, raised: &Raised) -> Option<PeriodId> {
+        match self {
+            Self::Settled { event, .. } | Self::Recorded(event) => Some(event.period.clone()),
+            Self::Corrected(correction) => Some(correction.period.clone()),
+            Self::Subscribed { subscription, .. } => {
+                Some(subscription.calendar.period(raised.raised_at))
+            }
+            _ => None,
+        }
     }
 
     /// The reservation that it changes, as it is afterwards; `id` is the unit's place.
@@ -284,6 +308,11 @@ pub trait Store: Send + Sync + 'static {
     /// What was used on a level in a span, which begins and ends on quarters of an hour (UTC).
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError>;
 
+    /// The same of each of some spans, which are in order and do not overlap.
+    fn used_in_each(&self, subject: &SubjectId, spans: &[Span]) -> Result<Vec<Table>, StoreError> {
+        spans.iter().map(|span| self.used(subject, span)).collect()
+    }
+
     /// The reservations beneath a root that have not ended; expired ones may be among them.
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError>;
 
@@ -309,8 +338,15 @@ pub trait Store: Send + Sync + 'static {
     /// The bytes of a block of refusals; `None` for one that is forgotten.
     fn refusals_block(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// What the units of a block changed, each with its place. A block that is not there any more
+    /// is an error.
+    fn changes_of(&self, block: u64) -> Result<Vec<(EventId, Change)>, StoreError>;
+
     /// The facts of a block, each with its id. A block that is not there any more is an error.
-    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError>;
+    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
+        let changes = self.changes_of(block)?.into_iter();
+        Ok(changes.filter_map(|(id, change)| Some((id, change.fact()?))).collect())
+    }
 
     /// The events of a level and of those beneath it, the newest first: those that stand before
     /// `before`, no more than so many. Their cost is independent of how many others there are.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tollgate_domain::{Alert, PlanBook, Reading, Span, Timestamp, Window};
+use chrono_tz::Tz;
+use tollgate_domain::{
+    Alert, ChannelKind, PlanBook, Preferences, Reading, Span, Timestamp, Window,
+};
 use tollgate_ledger::store::Store;
 use tollgate_ledger::store::sled::{SledStore, restore};
 use tollgate_ledger::{Alerted, Ledger, LedgerError, Recorded, Turn};
@@ -155,6 +158,197 @@ on_every_store! {
             assert!(matches!(read, Err(LedgerError::UnknownAlert)), "{number}");
         }
         assert_eq!(ledger.alerts(&subject("ann"), true, 0, 10).unwrap().total, 2);
+    }
+}
+
+/// Plans with less and less room, in windows that the others do not count.
+fn shrinking() -> PlanBook {
+    let seconds = "sliding:3600".parse().unwrap();
+    book(vec![
+        plan("free", vec![quota("tokens", "tokens", Window::Day, "1000")]),
+        plan("half", vec![quota("tokens", "tokens", Window::Day, "10")]),
+        plan(
+            "full",
+            vec![
+                quota("tokens", "tokens", Window::Week, "6"),
+                quota("lately", "tokens", seconds, "6"),
+                quota("none", "calls", Window::Month, "0"),
+                quota("calls", "calls", Window::Month, "100"),
+            ],
+        ),
+    ])
+}
+
+/// Has a level change to another of them.
+async fn change<S: Store>(ledger: &Ledger<S>, path: &str, plan: &str, zone: Tz, now: Timestamp) {
+    subscribe_in(zone, ledger, &shrinking(), path, plan, now, warn).await;
+}
+
+/// What a level's alerts say, the oldest first: quotas and thresholds.
+fn said<S: Store>(ledger: &Ledger<S>, path: &str) -> Vec<String> {
+    let all = ledger.alerts(&subject(path), false, 0, 1000).unwrap().alerts.into_iter().rev();
+    let say = |alert: Alert| format!("{} {}", alert.quota, alert.title);
+    all.map(|alert| say(alert.raised.alert)).collect()
+}
+
+async fn use_some<S: Store>(ledger: &Ledger<S>, path: &str, tokens: u64, now: Timestamp) {
+    let (report, plans) = (report(path, None, tokens, now), shrinking());
+    ledger.record(&report, &Turn::default(), &plans, now, warn).await.unwrap();
+}
+
+on_every_store! {
+    async fn a_change_of_plan_raises_at_once_what_is_due_under_its_limits(store: Arc<impl Store>) {
+        let (ledger, now) = (Ledger::open(store).unwrap(), noon());
+        change(&ledger, "acme", "half", Tz::UTC, now).await;
+        change(&ledger, "acme/ann", "free", Tz::UTC, now).await;
+        use_some(&ledger, "acme/ann", 3, now.minus(24 * 60 * MINUTES)).await;
+        use_some(&ledger, "acme/ann", 4, now).await;
+        assert_eq!((said(&ledger, "acme"), said(&ledger, "acme/ann")), (vec![], vec![]));
+
+        change(&ledger, "acme/ann", "half", Tz::UTC, now).await;
+        assert_eq!(said(&ledger, "acme/ann"), [""; 0], "4 of 10 are no half of them");
+        change(&ledger, "acme/ann", "full", Tz::UTC, now).await;
+        let expected = ["tokens 50 %", "tokens 100 %", "lately 50 %"];
+        assert_eq!(said(&ledger, "acme/ann"), expected);
+        assert_eq!(said(&ledger, "acme"), [""; 0], "its plan is the same");
+
+        change(&ledger, "acme/ann", "full", Tz::UTC, now).await;
+        use_some(&ledger, "acme/ann", 0, now).await;
+        assert_eq!(said(&ledger, "acme/ann"), expected, "each once");
+        use_some(&ledger, "acme/ann", 2, now).await;
+        assert_eq!(said(&ledger, "acme/ann"), [&expected[..], &["lately 100 %"]].concat());
+        let last = ledger.alerts(&subject("acme/ann"), true, 0, 1).unwrap();
+        assert_eq!((last.total, last.unread), (4, 4));
+        for listed in ledger.alerts(&subject("acme/ann"), false, 0, 10).unwrap().alerts {
+            assert_eq!(listed.period.as_str(), "2025-01");
+            assert_eq!(ledger.alert(listed.id).unwrap().raised, listed.raised);
+            ledger.read_alert(listed.id, &shrinking(), now).await.unwrap();
+        }
+        assert_eq!(ledger.alerts(&subject("acme/ann"), true, 0, 1).unwrap().total, 0);
+    }
+
+    async fn a_change_of_plan_and_of_time_zone_counts_by_the_new_one(store: Arc<impl Store>) {
+        let (ledger, now) = (Ledger::open(store).unwrap(), noon());
+        for (path, zone, expected) in [
+            ("ann", Tz::UTC, &[][..]),
+            // There, the day began at 10:30 of the day before.
+            ("bob", Tz::Pacific__Kiritimati, &["tokens 50 %"]),
+        ] {
+            use_some(&ledger, path, 7, at("2025-01-14T11:00:00Z")).await;
+            change(&ledger, path, "half", zone, at("2025-01-15T09:00:00Z")).await;
+            assert_eq!(said(&ledger, path), expected, "{path}");
+        }
+        change(&ledger, "bob", "half", Tz::UTC, now).await;
+        assert_eq!(said(&ledger, "bob"), ["tokens 50 %"]);
+    }
+
+    async fn alerts_of_plans_and_of_use_have_numbers_of_their_own(store: Arc<impl Store>) {
+        let (ledger, now) = (Arc::new(Ledger::open(store).unwrap()), noon());
+        let names: Vec<_> = (0..60).map(|number| format!("ann-{number}")).collect();
+        for name in &names {
+            use_some(&ledger, name, 5, now).await;
+        }
+        // Many units share a block.
+        let changes = names.iter().cloned().enumerate().map(|(number, name)| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                match number % 3 {
+                    0 => use_some(&ledger, &name, 995, now).await,
+                    1 => change(&ledger, &name, "half", Tz::UTC, now).await,
+                    _ => change(&ledger, &name, "full", Tz::UTC, now).await,
+                }
+            })
+        });
+        for change in changes.collect::<Vec<_>>() {
+            change.await.unwrap();
+        }
+        let mut numbers = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            let expected = match number % 3 {
+                0 => &["tokens 50 %", "tokens 100 %"][..],
+                1 => &["tokens 50 %"],
+                _ => &["tokens 50 %", "lately 50 %"],
+            };
+            assert_eq!(said(&ledger, name), expected, "{name}");
+            let alerts = ledger.alerts(&subject(name), false, 0, 10).unwrap().alerts;
+            assert!(alerts.iter().all(|alert| alert.raised.alert.subject == subject(name)));
+            numbers.extend(alerts.iter().map(|alert| alert.id));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 100);
+    }
+
+    async fn a_change_of_plan_gets_through_where_a_level_is_never_at_rest(store: Arc<impl Store>) {
+        let (ledger, now) = (Arc::new(Ledger::open(store).unwrap()), noon());
+        let uses = (0..8).map(|_| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    use_some(&ledger, "ann", 1, now).await;
+                }
+            })
+        });
+        let uses: Vec<_> = uses.collect();
+        use_some(&ledger, "ann", 10, now).await;
+        for plan in ["half", "full", "half"] {
+            change(&ledger, "ann", plan, Tz::Asia__Kolkata, now).await;
+        }
+        for one in uses {
+            one.await.unwrap();
+        }
+        use_some(&ledger, "ann", 1, now).await;
+        let mut said = said(&ledger, "ann");
+        said.sort_unstable();
+        said.dedup();
+        assert!(said.contains(&"tokens 50 %".into()) && said.contains(&"tokens 100 %".into()), "{said:?}");
+        let alerts = ledger.alerts(&subject("ann"), false, 0, 100).unwrap().alerts;
+        let of_half = alerts.iter().filter(|alert| alert.raised.alert.limit == 10.into());
+        assert_eq!(of_half.count(), 2, "each once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_change_of_plan_raised_outlives_a_crash_and_comes_back_from_a_backup() {
+    for condensed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |folder| Ledger::open(Arc::new(SledStore::open(folder).unwrap())).unwrap();
+        let (ledger, now) = (open(folder.path()), noon());
+        let mail = vec!["ann@example.com".parse().unwrap()];
+        let preferences = Preferences { emails: mail, ..Preferences::default() };
+        ledger.prefer(None, Some(preferences), now).await.unwrap();
+        use_some(&ledger, "ann", 5, now).await;
+        change(&ledger, "ann", "full", Tz::Asia__Kolkata, now).await;
+        let expected = ["tokens 50 %", "lately 50 %"];
+        let due = |ledger: &Ledger<SledStore>| {
+            ledger.deliveries_due(ChannelKind::Email, now, 10, |_, _| true).unwrap().len()
+        };
+        assert_eq!((said(&ledger, "ann"), due(&ledger)), (expected.map(String::from).to_vec(), 2));
+        if condensed {
+            ledger.tick(Some(&shrinking()), now).unwrap();
+        }
+        let backup = backup_of(ledger);
+        let restored = tempfile::tempdir().unwrap();
+        restore(&backup[..], restored.path(), |_, _, _| {}).unwrap();
+        for folder in [folder.path(), restored.path()] {
+            let store = Arc::new(SledStore::open(folder).unwrap());
+            let verified = store.verify(&tollgate_ledger::forgettable(now), |_, _| {});
+            assert_eq!(verified.differences, []);
+            let ledger = Ledger::open(store.clone()).unwrap();
+            assert_eq!(
+                (said(&ledger, "ann"), due(&ledger)),
+                (expected.map(String::from).to_vec(), 2)
+            );
+            use_some(&ledger, "ann", 0, now).await;
+            change(&ledger, "ann", "full", Tz::Asia__Kolkata, now).await;
+            assert_eq!(
+                (said(&ledger, "ann"), due(&ledger)),
+                (expected.map(String::from).to_vec(), 2)
+            );
+            ledger.close(now).unwrap();
+            let verified = store.verify(&tollgate_ledger::forgettable(now), |_, _| {});
+            assert_eq!(verified.differences, []);
+        }
     }
 }
 

@@ -123,7 +123,7 @@ on_every_store! {
             anchor_day: Some(31),
             status: None,
         };
-        ledger.subscribe(&subject("ann"), &change, &plans, now).await.unwrap();
+        ledger.subscribe(&subject("ann"), &change, &plans, now, |_| vec![]).await.unwrap();
         let entries = history(&ledger, "ann", at("2026-03-01T00:00:00Z")).await;
         let fees: Vec<_> = entries.iter().map(|entry| entry.subscription_fee).collect();
         let paid: Vec<_> = (0..fees.len()).filter(|at| fees[*at] == usd("290")).collect();

@@ -6,6 +6,7 @@
 //! - `contract`: what a store must do, seen through the ledger
 //! - `corrections`: facts about facts
 //! - `damage`: what changes on the disk is noticed
+//! - `days`: what was used on a day of any calendar, however much
 //! - `exactness`: no two callers share the last unit
 //! - `logs`: events one by one, the newest first
 //! - `model`: random histories, audited by a naive model
@@ -29,6 +30,7 @@ mod billing;
 mod contract;
 mod corrections;
 mod damage;
+mod days;
 mod exactness;
 mod logs;
 mod model;

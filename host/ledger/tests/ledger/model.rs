@@ -262,7 +262,10 @@ impl World {
                     anchor_day: Some(anchor_day),
                     status: None,
                 };
-                ledger.subscribe(&subject(PATHS[path]), &change, &model.plans, now).await.unwrap();
+                ledger
+                    .subscribe(&subject(PATHS[path]), &change, &model.plans, now, |_| vec![])
+                    .await
+                    .unwrap();
                 model.assigned.push((PATHS[path], PLANS[plan], CALENDARS[calendar]));
                 model.kept.clear();
             }

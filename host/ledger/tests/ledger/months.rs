@@ -45,7 +45,7 @@ async fn move_to(ledger: &Ledger<SledStore>, timezone: Tz, anchor_day: u8) {
         status: None,
     };
     for level in ["acme", "acme/ann"] {
-        ledger.subscribe(&subject(level), &change, &plans(), noon()).await.unwrap();
+        ledger.subscribe(&subject(level), &change, &plans(), noon(), |_| vec![]).await.unwrap();
     }
 }
 

@@ -105,6 +105,17 @@ async fn a_late_event_counts_while_its_instant_is_in_the_window() {
 }
 
 #[tokio::test]
+async fn an_event_that_counts_until_its_minute_has_left_is_corrected_until_then() {
+    let (ledger, none) = (ledger(), book(vec![]));
+    let sliding = quota("sliding", "tokens", "sliding:7".parse().unwrap(), "90");
+    let plans = book(vec![plan("free", vec![sliding])]);
+    let event = record(&ledger, &none, &report("ann", None, 32, noon()), noon()).await.unwrap();
+    assert_eq!(counted(&ledger, &plans, after(8_000)).await, "32", "as if at its minute's end");
+    correct(&ledger, &plans, event.id, "c1", 31, after(8_000)).await.unwrap();
+    assert_eq!(counted(&ledger, &plans, after(8_000)).await, "31");
+}
+
+#[tokio::test]
 async fn an_event_that_comes_too_late_for_its_window_counts_for_nothing_after_any_pause() {
     let (ledger, plans) = (ledger(), calls(9, 30));
     assert_eq!(counted(&ledger, &plans, before(7 * 3_600)).await, "0");
@@ -168,7 +179,7 @@ async fn a_window_that_is_kept_is_not_added_up_again_by_another_time_zone() {
         anchor_day: Some(15),
         status: None,
     };
-    ledger.subscribe(&subject("ann"), &change, &plans, noon()).await.unwrap();
+    ledger.subscribe(&subject("ann"), &change, &plans, noon(), |_| vec![]).await.unwrap();
     assert_eq!(counted(&ledger, &plans, noon()).await, "1");
     assert_eq!(counted(&ledger, &plans, after(1_000)).await, "0");
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use tollgate_domain::{
-    Amount, Call, ExpectedCost, Meter, Mode, Plan, PlanBook, Quota, SubjectPath, Timestamp, Usage,
-    Usd, Window,
+    Alert, Amount, Call, ExpectedCost, Meter, Mode, Plan, PlanBook, Quota, Reading, SubjectPath,
+    Timestamp, Usage, Usd, Window,
 };
 use tollgate_ledger::store::Store;
 use tollgate_ledger::{
@@ -194,14 +195,27 @@ pub async fn subscribe<S: Store>(
     plan: &str,
     now: Timestamp,
 ) {
+    subscribe_in(Tz::UTC, ledger, plans, path, plan, now, |_| vec![]).await;
+}
+
+/// The same in a time zone, with alerts.
+pub async fn subscribe_in<S: Store>(
+    timezone: Tz,
+    ledger: &Ledger<S>,
+    plans: &PlanBook,
+    path: &str,
+    plan: &str,
+    now: Timestamp,
+    alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
+) {
     let change = SubscriptionChange {
         plan: plan.parse().unwrap(),
         billing_cycle: None,
-        timezone: None,
+        timezone: Some(timezone),
         anchor_day: None,
         status: None,
     };
-    ledger.subscribe(&subject(path), &change, plans, now).await.unwrap();
+    ledger.subscribe(&subject(path), &change, plans, now, alerts).await.unwrap();
 }
 
 pub async fn used<S: Store>(

@@ -23,6 +23,9 @@ struct Which {
     /// How many at most
     #[param(schema_with = limits)]
     limit: Option<String>,
+    /// Older than this step: the last of the page before.
+    #[param(schema_with = steps)]
+    before: Option<String>,
 }
 
 /// What `limit` may be.
@@ -30,9 +33,16 @@ fn limits() -> Object {
     whole(1..=STEPS_MAX as u64, Some(STEPS as u64))
 }
 
+/// What `before` may be.
+fn steps() -> Object {
+    whole(0..=u64::from(u32::MAX), None)
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct Revisions {
     revisions: Vec<RevisionInfo>,
+    /// Whether there are older ones.
+    has_more: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -73,7 +83,7 @@ pub async fn reload(service: App, _: NoQuery) -> Json<PolicyStatus> {
 
 /// See what was active when
 ///
-/// The newest first.
+/// The newest first. The last `step` of a page is `before` of the next.
 #[utoipa::path(
     get,
     path = "/v1/policies/revisions",
@@ -83,11 +93,15 @@ pub async fn reload(service: App, _: NoQuery) -> Json<PolicyStatus> {
     responses((status = 200, description = "The history", body = Revisions)),
 )]
 pub async fn revisions(service: App, uri: Uri) -> Result<Json<Revisions>, Problem> {
-    let limit = query::<Which>(&uri)?.limit.map_or(Ok(STEPS), |limit| limit.parse());
+    let Which { limit, before } = query::<Which>(&uri)?;
+    let limit = limit.map_or(Ok(STEPS), |limit| limit.parse());
     let limit = limit.ok().filter(|limit| (1..=STEPS_MAX).contains(limit));
     let wrong = || Problem::invalid("/limit", format!("must be a number from 1 to {STEPS_MAX}"));
-    let revisions = service.revisions(limit.ok_or_else(wrong)?).await?;
-    Ok(Json(Revisions { revisions }))
+    let limit = limit.ok_or_else(wrong)?;
+    let before = before.map(|step| step.parse::<u32>().map(u64::from)).transpose();
+    let before = before.map_err(|_| Problem::invalid("/before", "is not a step's number"))?;
+    let (revisions, has_more) = service.revisions(before, limit).await?;
+    Ok(Json(Revisions { revisions, has_more }))
 }
 
 /// Go back to a revision

@@ -73,9 +73,20 @@ impl Service {
         Ok(self.policies.status())
     }
 
-    /// What was active when, the newest first.
-    pub async fn revisions(&self, steps_max: usize) -> Result<Vec<RevisionInfo>, Error> {
-        self.with_policies(move |policies| Ok(policies.revisions(steps_max)?)).await
+    /// What was active when, the newest first: the steps before one, or all. Also tells whether
+    /// there are older ones.
+    pub async fn revisions(
+        &self,
+        before: Option<u64>,
+        steps_max: usize,
+    ) -> Result<(Vec<RevisionInfo>, bool), Error> {
+        let one_more = steps_max.saturating_add(1);
+        let steps =
+            self.with_policies(move |policies| Ok(policies.revisions(before, one_more)?)).await;
+        let mut steps = steps?;
+        let has_more = steps.len() > steps_max;
+        steps.truncate(steps_max);
+        Ok((steps, has_more))
     }
 
     /// Works with the policies where nobody waits for it: compiling takes its time.

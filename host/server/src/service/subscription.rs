@@ -132,7 +132,7 @@ impl Service {
         }
     }
 
-    /// Changes a level's subscription, at once.
+    /// Changes a level's subscription, at once, and asks the alert policies what that raises.
     pub async fn subscribe(
         &self,
         subject: SubjectId,
@@ -142,7 +142,9 @@ impl Service {
         let Some(plan) = set.plans().get(&change.plan).cloned() else {
             return Err(Error::UnknownPlan(change.plan));
         };
-        let subscription = self.ledger.subscribe(&subject, &change, set.plans(), now).await?;
+        let mut alerter = set.alerter();
+        let due = |readings: &[_]| alerter.due(readings);
+        let subscription = self.ledger.subscribe(&subject, &change, set.plans(), now, due).await?;
         let period = subscription.term(now);
         Ok(Subscribed { subject, subscription, plan: Some(plan), period })
     }

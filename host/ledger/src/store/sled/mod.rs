@@ -26,6 +26,7 @@ mod restore;
 mod rows;
 mod seal;
 mod start;
+mod used;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -47,8 +48,7 @@ pub use self::restore::{RestoreError, Restored, Stage, restore};
 use self::rows::Rows;
 pub use self::verify::{Difference, Verification};
 use super::{
-    Change, Conflict, Fact, Forget, Logged, Marked, Rank, RefusalFilter, Store, StoreError, Unit,
-    Version,
+    Change, Conflict, Forget, Logged, Marked, Rank, RefusalFilter, Store, StoreError, Unit, Version,
 };
 use crate::account::Account;
 use crate::alert::AlertId;
@@ -226,36 +226,11 @@ impl Store for SledStore {
     }
 
     fn used(&self, subject: &SubjectId, span: &Span) -> Result<Table, StoreError> {
-        let quarters = Quarter::all_of(span);
-        let (mut sum, mut taken) = (Table::default(), Table::default());
-        // The lock keeps what is being condensed from being forgotten, and so from being missed;
-        // a row tells whether it is in there already.
-        let memory = self.memory.read();
-        let month = self.rows.month(subject, span)?;
-        let mut as_of_day = BTreeMap::new();
-        let as_of_month = month.as_ref().map(|month| month.as_of);
-        if let Some(month) = month {
-            sum = month.table;
-        } else {
-            let (first, last) = (quarters.start.day(), quarters.end.last_day_before());
-            for day in self.rows.days(subject, first, last) {
-                let (day, as_of, used) = day?;
-                as_of_day.insert(day, as_of);
-                let mut within = used.iter().filter(|(quarter, _)| quarters.contains(quarter));
-                within.try_for_each(|(_, used)| sum.add_all(used))?;
-            }
-        }
-        for overlay in memory.overlays() {
-            for (quarter, used) in overlay.uses(subject, &quarters) {
-                let as_of = as_of_month.or_else(|| as_of_day.get(&quarter.day()).copied());
-                if as_of.is_none_or(|as_of| as_of < overlay.last().block) {
-                    sum.add_all(&used.added)?;
-                    used.taken.iter().try_for_each(|used| taken.add_all(used))?;
-                }
-            }
-        }
-        sum.take_all(&taken)?;
-        Ok(sum)
+        self.used_in(subject, span)
+    }
+
+    fn used_in_each(&self, subject: &SubjectId, spans: &[Span]) -> Result<Vec<Table>, StoreError> {
+        self.add_up_days(subject, spans)
     }
 
     fn open_reservations(&self, root: &RootId) -> Result<Vec<Arc<Reservation>>, StoreError> {
@@ -302,13 +277,11 @@ impl Store for SledStore {
         self.rows.raw_refusals(number)
     }
 
-    fn facts_of(&self, block: u64) -> Result<Vec<(EventId, Fact)>, StoreError> {
+    fn changes_of(&self, block: u64) -> Result<Vec<(EventId, Change)>, StoreError> {
         let entries = self.rows.block(block)?;
         let entries = entries.ok_or_else(|| StoreError(format!("block {block} is missing")))?;
-        let facts = (0..)
-            .zip(&entries)
-            .filter_map(|(index, entry)| Some((EventId { block, index }, entry.change.fact()?)));
-        Ok(facts.collect())
+        let changes = (0..).zip(entries);
+        Ok(changes.map(|(index, entry)| (EventId { block, index }, entry.change)).collect())
     }
 
     fn logged(

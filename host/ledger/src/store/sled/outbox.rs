@@ -91,7 +91,7 @@ impl SledStore {
         at: Timestamp,
         change: &Change,
     ) -> Result<(), StoreError> {
-        let raised = change.fact().map_or(0, |fact| fact.raised().len());
+        let raised = change.raised().len();
         let is_progress = matches!(change, Change::Delivered(_));
         if raised > 0 || is_progress {
             if batch.raised.0 != unit.block {

@@ -121,6 +121,10 @@ impl Quarter {
         Self(day.saturating_mul(QUARTERS_A_DAY).saturating_add(QUARTERS_A_DAY - 1))
     }
 
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     pub fn start(self) -> Timestamp {
         Timestamp::from_micros(self.0.saturating_mul(QUARTER_MICROS))
     }
@@ -231,7 +235,7 @@ impl Overlay {
             let key = level::alert_key(subject, *alert);
             self.alerts.insert(key, level::alert_value(Some(*at)));
         }
-        for raised in change.fact().iter().flat_map(Fact::raised) {
+        for raised in change.raised() {
             if self.ordinals.0 != id.block {
                 self.ordinals = (id.block, 0);
             }
@@ -244,7 +248,7 @@ impl Overlay {
 
     /// Takes in how a committed unit changed a subscription, if it did.
     pub fn subscribe(&mut self, id: EventId, at: Timestamp, change: &Change) {
-        if let Change::Subscribed { subject, subscription } = change {
+        if let Change::Subscribed { subject, subscription, .. } = change {
             let changes = self.subscribed.entry(subject.clone()).or_default();
             changes.insert(id, (at, subscription.clone()));
         }

@@ -5,6 +5,7 @@
 
 mod billing;
 mod condense;
+mod days;
 mod inventory;
 mod key;
 mod levels;
@@ -29,6 +30,7 @@ use std::time::Instant;
 use serde::de::DeserializeOwned;
 use tollgate_domain::{SubjectId, Timestamp};
 
+pub use self::days::DayRow;
 pub use self::key::Key;
 use self::key::in_order_at;
 use self::levels::{ALERTS, LOGS};
@@ -39,7 +41,7 @@ use self::runs::Runs;
 use self::writer::RowWriter;
 use super::block::{self, Entry};
 use super::folder::{self, LOCK_PATIENCE};
-use super::overlay::{Day, Last, Quarter, Quarters};
+use super::overlay::{Day, Last, Quarter};
 use crate::account::Account;
 use crate::event::{EventId, Fingerprint};
 use crate::store::{Marked, StoreError, Version};
@@ -165,49 +167,6 @@ impl Rows {
     pub fn entry(&self, id: EventId) -> Result<Option<Entry>, StoreError> {
         let Some(block) = self.tree.get(Key::block(id.block).as_bytes())? else { return Ok(None) };
         block::read_one(id.block, &block, id.index)
-    }
-
-    /// A level's days from `first` to `last`, each as of some block.
-    pub fn days(
-        &self,
-        subject: &SubjectId,
-        first: Day,
-        last: Day,
-    ) -> impl Iterator<Item = Result<(Day, u64, Quarters), StoreError>> {
-        let subject = subject.clone();
-        self.days_with_rows(&subject, first, last).map(move |day| {
-            let day = day?;
-            let (as_of, quarters) = self.day(&subject, day)?.ok_or_else(|| unreadable("a day"))?;
-            Ok((day, as_of, quarters))
-        })
-    }
-
-    /// Which of a level's days from `first` to `last` have rows.
-    pub fn days_with_rows(
-        &self,
-        subject: &SubjectId,
-        first: Day,
-        last: Day,
-    ) -> impl Iterator<Item = Result<Day, StoreError>> + use<> {
-        let parts = Key::day(subject, first).part(0)..=Key::day(subject, last).part(u8::MAX);
-        self.tree.range(parts).keys().filter_map(|key| match key {
-            Ok(key) => key.strip_suffix(&[0]).map(last_day),
-            Err(error) => Some(Err(error.into())),
-        })
-    }
-
-    /// As of which block, and what was used in the day's quarters.
-    pub fn day(
-        &self,
-        subject: &SubjectId,
-        day: Day,
-    ) -> Result<Option<(u64, Quarters)>, StoreError> {
-        self.get(&Key::day(subject, day))
-    }
-
-    /// The last block that a day's row contains; 0 if there is no row.
-    pub fn day_as_of(&self, subject: &SubjectId, day: Day) -> Result<u64, StoreError> {
-        Ok(self.day(subject, day)?.map_or(0, |(as_of, _)| as_of))
     }
 
     /// The marks under a key, of these days.

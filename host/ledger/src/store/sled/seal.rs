@@ -20,7 +20,7 @@ use crate::store::Forget;
 const FILE: &str = "seal";
 
 /// The first line: how the rest is to be read.
-const FORMAT: &str = "tollgate 1";
+const FORMAT: &str = "tollgate 2";
 
 #[derive(Clone, Debug)]
 pub struct Seal {

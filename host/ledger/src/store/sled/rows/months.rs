@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::{Calendar, Span, SubjectId, Timestamp, Window};
 
 use super::key::in_order_at;
-use super::{Key, RowWriter, Rows, inventory, unreadable};
+use super::{DayRow, Key, RowWriter, Rows, inventory, unreadable};
 use crate::store::StoreError;
-use crate::store::sled::overlay::{Day, Quarter, Quarters, Used, Uses};
+use crate::store::sled::overlay::{Day, Quarter, Used, Uses};
 use crate::totals::Table;
 
 /// No month is longer, whatever its time zone does in it.
@@ -85,18 +85,19 @@ impl Rows {
         // By their beginnings, with their ends and what was used in them.
         let mut months: BTreeMap<Timestamp, (Timestamp, Vec<&Used>)> = BTreeMap::new();
         for (day, uses) in uses.days() {
-            let (as_of_row, mut quarters) = self.day(subject, day)?.unwrap_or_default();
-            if as_of_row >= as_of {
+            let mut row = self.day(subject, day)?.unwrap_or_default();
+            if row.as_of >= as_of {
                 continue;
             }
+            row.as_of = as_of;
+            row.take_in(day, uses, calendar)?;
             for (quarter, used) in uses {
-                used.apply(quarters.entry(*quarter).or_default())?;
                 let Span { start, end } = Window::Month.span(quarter.start(), calendar);
                 let month = months.entry(start).or_insert((end.unwrap_or(start), vec![]));
                 month.1.push(used);
             }
-            writer.add(&Key::day(subject, day), &(as_of, &quarters))?;
-            written.insert(day, quarters);
+            writer.add(&Key::day(subject, day), &row)?;
+            written.insert(day, row);
         }
         for (start, (end, uses)) in months {
             let table = match self.take_over(writer, subject, start, end)? {
@@ -135,7 +136,8 @@ impl Rows {
     }
 
     /// Writes the months of a level whose calendar may have changed, and forgets those of other
-    /// calendars. The days must have been written, up to this block.
+    /// calendars; cuts its days anew where they are cut otherwise. They must have been written, up
+    /// to this block.
     pub(super) fn condense_months(
         &self,
         writer: &mut RowWriter<'_>,
@@ -143,6 +145,10 @@ impl Rows {
         as_of: u64,
         calendar: &Calendar,
     ) -> Result<(), StoreError> {
+        for day in self.days_cut_otherwise(subject, calendar) {
+            let (day, row) = day?;
+            writer.put(&Key::day(subject, day), &row)?;
+        }
         let mut missing: BTreeMap<Timestamp, Timestamp> = BTreeMap::new();
         for day in self.days_with_rows(subject, Day::MIN, Day::MAX) {
             let day = day?;
@@ -174,29 +180,26 @@ impl Rows {
         subject: &SubjectId,
         start: Timestamp,
         end: Timestamp,
-        about_to_be: &BTreeMap<Day, Quarters>,
+        about_to_be: &BTreeMap<Day, DayRow>,
     ) -> Result<Option<Table>, StoreError> {
         let quarters = Quarter::of(start)..Quarter::of(end);
         let (first, last) = (quarters.start.day(), quarters.end.last_day_before());
         let mut days: BTreeSet<_> =
             self.days_with_rows(subject, first, last).collect::<Result<_, _>>()?;
         days.extend(about_to_be.range(first..=last).map(|(day, _)| *day));
-        let (mut table, mut used_on) = (Table::default(), BTreeSet::new());
+        let (mut table, mut used_on) = (Table::default(), 0);
         // The most usual month by far needs no look at its day.
         for day in days.iter().filter(|_| days.len() > 1) {
-            let stored = match about_to_be.get(day) {
-                Some(_) => None,
-                None => Some(self.day(subject, *day)?.unwrap_or_default().1),
+            let used = match about_to_be.get(day) {
+                Some(row) => row.add_within(&quarters, &mut table)?,
+                None => self
+                    .day(subject, *day)?
+                    .unwrap_or_default()
+                    .add_within(&quarters, &mut table)?,
             };
-            let used = stored.as_ref().or_else(|| about_to_be.get(day));
-            for (quarter, used) in used.into_iter().flatten() {
-                if quarters.contains(quarter) {
-                    table.add_all(used)?;
-                    used_on.insert(day);
-                }
-            }
+            used_on += usize::from(used);
         }
-        Ok((used_on.len() > 1).then_some(table))
+        Ok((used_on > 1).then_some(table))
     }
 
     fn forget_month(

@@ -12,6 +12,7 @@ mod merged;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::iter::Peekable;
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,18 @@ struct Listed {
     elements: u64,
     /// The last that any of its elements is asked for.
     until: u64,
+    /// The first and the last [`order`](Kind::order) of its elements.
+    orders: [u64; 2],
+}
+
+impl Kind {
+    /// What puts a key in order among those that are asked for by the same bytes, as far as a number
+    /// tells.
+    fn order(&self, key: &RunKey) -> u64 {
+        let mut order = [0; size_of::<u64>()];
+        order.iter_mut().zip(&key[self.asked_bytes..]).for_each(|(own, byte)| *own = *byte);
+        u64::from_be_bytes(order)
+    }
 }
 
 impl Listed {
@@ -113,7 +126,8 @@ impl Runs {
     }
 
     /// The last elements that hold whose keys begin so and come before `before`: the last first,
-    /// no more than so many.
+    /// no more than so many. `start` is what such elements are asked by. Runs that lie further back
+    /// are not looked into, so that many take no longer than few.
     pub fn last_beginning_with(
         &self,
         start: &[u8],
@@ -121,18 +135,25 @@ impl Runs {
         limit: usize,
     ) -> Result<Vec<Element>, StoreError> {
         let runs = self.runs.read();
-        let hash = Hash::of(start);
-        let may_have = runs.iter().filter(|run| run.filter.may_have(hash));
-        let mut runs: Vec<_> =
-            may_have.map(|run| self.back(run.listed.id, start, before).peekable()).collect();
-        let mut found = Vec::<Element>::new();
+        let (hash, end) = (Hash::of(start), before.map_or(u64::MAX, |key| self.kind.order(key)));
+        let may_have = |run: &&Run| run.filter.may_have(hash) && run.listed.orders[0] <= end;
+        let mut unopened: Vec<_> = runs.iter().filter(may_have).map(|run| run.listed).collect();
+        unopened.sort_unstable_by_key(|run| run.orders[1]);
+        let (mut opened, mut found) = (Vec::new(), Vec::<Element>::new());
         // One more than is wanted: the last may come again.
         while found.len() <= limit {
             // What cannot be read comes before all else.
             let key = |next: &Result<Element, _>| {
                 next.as_ref().map_or([u8::MAX; size_of::<RunKey>()], |e| e.key)
             };
-            let last = runs.iter_mut().filter_map(|run| Some((run.peek().map(key)?, run)));
+            let last = |run: &mut Peekable<_>| run.peek().map(key);
+            let next = opened.iter_mut().filter_map(last).max().map(|key| self.kind.order(&key));
+            let is_due = |run: &mut Listed| next.is_none_or(|next| run.orders[1] >= next);
+            if let Some(run) = unopened.pop_if(is_due) {
+                opened.push(self.back(run.id, start, before).peekable());
+                continue;
+            }
+            let last = opened.iter_mut().filter_map(|run| Some((run.peek().map(key)?, run)));
             let Some((_, run)) = last.max_by_key(|(key, _)| *key) else { break };
             let Some(element) = run.next().transpose()? else { break };
             match found.last_mut().filter(|last| last.key == element.key) {
@@ -228,24 +249,22 @@ impl Runs {
         last[..start.len()].copy_from_slice(start);
         let (first, last) = (RunKey::default(), before.unwrap_or(&last));
         let mut rows = self.tree.range(self.row(run, &first).0..=self.row(run, last).0).rev();
-        let (mut of_row, mut is_over) = (Vec::new(), false);
+        let (mut of_row, mut left, mut is_over) = (sled::IVec::default(), 0..0, false);
         std::iter::from_fn(move || {
-            while of_row.is_empty() && !is_over {
+            while left.is_empty() && !is_over {
                 let row = rows.next()?.map_err(StoreError::from);
-                let found = row.and_then(|(_, row)| {
-                    let (found, others_before) = element::beginning_with(&row, start)?;
-                    let found = found.filter(|e| before.is_none_or(|before| e.key < *before));
-                    Ok((found.collect(), others_before))
-                });
+                let found =
+                    row.and_then(|(_, row)| Ok((element::places(&row, start, before)?, row)));
                 match found {
-                    Ok(found) => (of_row, is_over) = found,
+                    // Others lie before them.
+                    Ok((places, row)) => (is_over, left, of_row) = (places.start > 0, places, row),
                     Err(error) => {
                         is_over = true;
                         return Some(Err(error));
                     }
                 }
             }
-            of_row.pop().map(Ok)
+            Some(Ok(element::at(&of_row, left.next_back()?)))
         })
     }
 
@@ -256,7 +275,12 @@ impl Runs {
         elements: impl Iterator<Item = Result<Element, StoreError>>,
     ) -> Result<Option<Run>, StoreError> {
         let last = self.runs.read().iter().map(|run| run.listed.id).max();
-        let mut listed = Listed { id: last.map_or(0, |last| last + 1), elements: 0, until: 0 };
+        let mut listed = Listed {
+            id: last.map_or(0, |last| last + 1),
+            elements: 0,
+            until: 0,
+            orders: [u64::MAX, 0],
+        };
         let mut filter = Filter::for_keys(expected);
         let mut writer = RowWriter::to_tree(&self.tree);
         let (mut chunk, mut first) = (Vec::with_capacity(VALUE_BYTES_MAX), None);
@@ -272,6 +296,8 @@ impl Runs {
             filter.add(Hash::of(&element.key[..self.kind.asked_bytes]));
             listed.elements += 1;
             listed.until = listed.until.max((self.kind.until)(&element));
+            let (order, [first, last]) = (self.kind.order(&element.key), listed.orders);
+            listed.orders = [first.min(order), last.max(order)];
         }
         let Some(first) = first else { return Ok(None) };
         writer.batch.insert(self.row(listed.id, &first).0, chunk);

@@ -58,8 +58,11 @@ impl Accounts {
                 Change::Subscribed { subscription, .. } => {
                     level.subscription = Some(subscription.clone());
                 }
-                change => change.fact().into_iter().for_each(|fact| level.add(&subject, &fact)),
+                change => change.fact().into_iter().for_each(|fact| level.add(&fact)),
             }
+            level.raised.retain(|raised| is_open(raised, level.touched_at));
+            let raised = entry.change.raised().iter();
+            level.raised.extend(raised.filter(|r| r.alert.subject == subject).cloned());
         }
     }
 
@@ -97,7 +100,7 @@ impl Level {
         }
     }
 
-    fn add(&mut self, own: &SubjectId, fact: &Fact) {
+    fn add(&mut self, fact: &Fact) {
         let windows = self.stored.iter().flat_map(|(_, account)| account.windows());
         for ((_, span, _), sum) in windows.zip(&mut self.sums) {
             if span.contains(fact.occurred_at()) {
@@ -111,12 +114,6 @@ impl Level {
             sum.add(tally, self.version, fact);
         }
         self.latest_use = self.latest_use.max(fact.occurred_at());
-        self.raised.retain(|raised| is_open(raised, self.touched_at));
-        let raised = match fact {
-            Fact::Event(event) => &event.raised,
-            Fact::Correction(correction) => &correction.raised,
-        };
-        self.raised.extend(raised.iter().filter(|r| r.alert.subject == *own).cloned());
     }
 
     fn compare(&self, subject: &SubjectId, differences: &mut Differences) {

@@ -34,7 +34,7 @@ struct Sum([i128; 3]);
 impl Billing {
     pub fn add(&mut self, store: &SledStore, entry: &Entry, differences: &mut Differences) {
         match &entry.change {
-            Change::Subscribed { subject, subscription } => {
+            Change::Subscribed { subject, subscription, .. } => {
                 let level = self.0.entry(subject.clone()).or_default();
                 level.arrive(entry.at);
                 if level.calendar != subscription.calendar {

@@ -1,6 +1,7 @@
-//! The quarter-hours of every level's days.
+//! The quarter-hours of every level's days, and the sums in front of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use tollgate_domain::SubjectId;
 
@@ -10,6 +11,7 @@ use super::scales::Scales;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::sled::overlay::{Day, Quarter, Quarters};
+use crate::store::sled::rows::DayRow;
 use crate::store::{Fact, StoreError};
 use crate::totals::Table;
 
@@ -47,8 +49,14 @@ impl Days {
         let mut weights: Vec<_> = self.weights.into_iter().collect();
         weights.sort_unstable();
         for ((subject, day), weight) in weights {
-            let found = stored(store, &subject, day);
-            let found = differences.readable_of(Some(&subject), &row(day), found);
+            let stored = store.rows.day(&subject, day);
+            let stored = differences.readable_of(Some(&subject), &row(day), stored);
+            let found = stored.and_then(|stored| {
+                let stored = stored.unwrap_or_default();
+                compare_parts(&subject, day, &stored, differences);
+                let found = with_memory(store, &subject, day, stored);
+                differences.readable_of(Some(&subject), &row(day), found)
+            });
             match found.map(|found| weigh(&self.scales, &found)) {
                 Some(found) if found == weight => {}
                 Some(_) if wrong.len() < NAMED_MAX => {
@@ -80,7 +88,9 @@ fn name(store: &SledStore, mut wrong: Wrong, differences: &mut Differences) {
     }
     let nothing = Table::default();
     for ((subject, day), expected) in wrong {
-        let Ok(found) = stored(store, &subject, day) else { continue };
+        let Ok(stored) = store.rows.day(&subject, day) else { continue };
+        let stored = stored.unwrap_or_default();
+        let Ok(found) = with_memory(store, &subject, day, stored) else { continue };
         let quarters: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
         for quarter in quarters {
             let row = format!("the quarter-hour from {}", quarter.start());
@@ -101,9 +111,40 @@ fn add(wrong: &mut Wrong, fact: &Fact) {
     }
 }
 
+/// Compares the sums in front of a row with the quarters behind them.
+fn compare_parts(subject: &SubjectId, day: Day, stored: &DayRow, differences: &mut Differences) {
+    let Range { mut start, end } = Quarter::all_of_day(day);
+    if stored.parts.is_empty() {
+        return;
+    }
+    for part in &stored.parts {
+        let row = format!("the sum from {} to {}", part.start.start(), part.end.start());
+        if part.start != start || part.end <= part.start || part.end > end {
+            differences.push(Some(subject), &row, format!("one from {}", start.start()), "this");
+            return;
+        }
+        start = part.end;
+        let mut sum = Table::default();
+        for (_, used) in stored.quarters.range(part.start..part.end) {
+            // A sum that cannot be counted differs from what is stored.
+            let _ = sum.add_all(used);
+        }
+        differences.compare_tables(subject, &row, &sum, &part.table);
+    }
+    if start != end {
+        let expected = format!("sums to {}", end.start());
+        differences.push(Some(subject), &row(day), expected, format!("to {}", start.start()));
+    }
+}
+
 /// What the store adds up a span from.
-fn stored(store: &SledStore, subject: &SubjectId, day: Day) -> Result<Quarters, StoreError> {
-    let (as_of, mut quarters) = store.rows.day(subject, day)?.unwrap_or_default();
+fn with_memory(
+    store: &SledStore,
+    subject: &SubjectId,
+    day: Day,
+    stored: DayRow,
+) -> Result<Quarters, StoreError> {
+    let DayRow { as_of, mut quarters, .. } = stored;
     let memory = store.memory.read();
     for overlay in memory.overlays().filter(|overlay| overlay.last().block > as_of) {
         for (quarter, used) in overlay.uses(subject, &Quarter::all_of_day(day)) {

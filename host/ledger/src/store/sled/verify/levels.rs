@@ -11,7 +11,7 @@ use crate::event::EventId;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::sled::level::{self, LevelKey};
-use crate::store::{Change, Fact, Logged, StoreError};
+use crate::store::{Change, Logged, StoreError};
 
 #[derive(Default)]
 pub struct Levels {
@@ -44,7 +44,7 @@ impl Levels {
                 }
             }
         }
-        for raised in entry.change.fact().iter().flat_map(Fact::raised) {
+        for raised in entry.change.raised() {
             if self.raised.0 != id.block {
                 self.raised = (id.block, 0);
             }

@@ -13,7 +13,7 @@ use crate::event::EventId;
 use crate::store::sled::SledStore;
 use crate::store::sled::block::Entry;
 use crate::store::sled::rows::{Key, keys_of_delivery};
-use crate::store::{Change, Fact, Store, StoreError};
+use crate::store::{Change, Store, StoreError};
 
 #[derive(Default)]
 pub struct Outbox {
@@ -49,7 +49,7 @@ impl Outbox {
                 }
             }
             change => {
-                for raised in change.fact().iter().flat_map(Fact::raised) {
+                for raised in change.raised() {
                     if self.raised.0 != id.block {
                         self.raised = (id.block, 0);
                     }

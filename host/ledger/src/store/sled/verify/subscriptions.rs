@@ -15,7 +15,7 @@ pub struct Subscriptions(HashMap<SubjectId, Vec<(Timestamp, Subscription)>>);
 
 impl Subscriptions {
     pub fn add(&mut self, entry: &Entry) {
-        if let Change::Subscribed { subject, subscription } = &entry.change {
+        if let Change::Subscribed { subject, subscription, .. } = &entry.change {
             self.0.entry(subject.clone()).or_default().push((entry.at, subscription.clone()));
         }
     }

@@ -1,5 +1,7 @@
 //! Elements of runs, and rows of them.
 
+use std::ops::Range;
+
 use crate::store::StoreError;
 
 pub type RunKey = [u8; 16];
@@ -43,6 +45,27 @@ pub fn beginning_with<'a>(
     let (before, rest) = elements.split_at(first);
     let end = rest.partition_point(|element| element.starts_with(start));
     Ok((rest[..end].iter().map(Element::of_bytes), !before.is_empty()))
+}
+
+/// Where in a row the elements lie whose keys begin so and come before `before`.
+pub fn places(
+    row: &[u8],
+    start: &[u8],
+    before: Option<&RunKey>,
+) -> Result<Range<usize>, StoreError> {
+    let elements = chunks(row)?;
+    let first = elements.partition_point(|element| &element[..start.len()] < start);
+    let end = elements.partition_point(|element| match before {
+        Some(before) => element[..before.len()] < before[..],
+        None => &element[..start.len()] <= start,
+    });
+    Ok(first..end.max(first))
+}
+
+/// The element at a place of a row.
+pub fn at(row: &[u8], place: usize) -> Element {
+    let (elements, _) = row.as_chunks();
+    Element::of_bytes(&elements[place])
 }
 
 fn chunks(row: &[u8]) -> Result<&[[u8; Element::BYTES]], StoreError> {
