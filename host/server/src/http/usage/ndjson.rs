@@ -68,11 +68,11 @@ fn chunks(
     let lines = Box::pin(lines.peekable());
     unfold(lines, |mut lines| async {
         let first = lines.next().await?;
-        let (mut bytes, mut chunk) = (bytes(&first), vec![first]);
+        let (mut bytes, mut chunk) = (length(&first), vec![first]);
         while chunk.len() < LINES_MAX
             && let Some(Some(next)) = lines.as_mut().peek().now_or_never()
         {
-            bytes += self::bytes(next);
+            bytes += length(next);
             if bytes > CHUNK_BYTES_MAX {
                 break;
             }
@@ -82,7 +82,8 @@ fn chunks(
     })
 }
 
-fn bytes(line: &Result<Line, axum::Error>) -> usize {
+/// In bytes.
+fn length(line: &Result<Line, axum::Error>) -> usize {
     match line {
         Ok(Line::Whole(line)) => line.len(),
         Ok(Line::TooLong) | Err(_) => 0,
