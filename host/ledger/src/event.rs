@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -54,7 +55,7 @@ impl Report {
 /// A report, and what the ledger found when it recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    pub report: Report,
+    pub report: Arc<Report>,
     pub recorded_at: Timestamp,
     /// The billing period that it belongs to.
     pub period: PeriodId,

@@ -35,7 +35,7 @@ pub use delivery::{Delivery, DeliveryFilter, DeliveryId, DeliveryState, Listed, 
 pub use event::{Event, EventId, Fingerprint, Raised, Report};
 pub use events::Events;
 pub use ledger::{
-    Ask, Corrected, Counted, Ledger, LedgerError, LogEntry, LogFilter, LogPage, MonthUsage,
+    Ask, Begun, Corrected, Counted, Ledger, LedgerError, LogEntry, LogFilter, LogPage, MonthUsage,
     Numbers, Period, PeriodUsage, REFUSALS_KEPT, Recorded, Reserved, SpanUsage, SubscriptionChange,
     forgettable,
 };

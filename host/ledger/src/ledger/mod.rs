@@ -26,7 +26,7 @@ pub use ask::{Ask, Reserved};
 pub use correct::{Corrected, Counted};
 pub use log::{LogEntry, LogFilter, LogPage};
 pub use months::{MonthUsage, SpanUsage};
-pub use record::Recorded;
+pub use record::{Begun, Recorded};
 pub use subscribe::SubscriptionChange;
 pub use usage::{Period, PeriodUsage};
 
@@ -120,6 +120,16 @@ enum Step<T> {
     Wait,
     /// The unit is queued.
     Queued(T, Answer),
+}
+
+impl<T> Step<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Step<U> {
+        match self {
+            Self::Done(answer) => Step::Done(map(answer)),
+            Self::Wait => Step::Wait,
+            Self::Queued(answer, outcome) => Step::Queued(map(answer), outcome),
+        }
+    }
 }
 
 /// A root, locked: what an operation decides on.
@@ -229,13 +239,18 @@ impl<S: Store> Ledger<S> {
                 Step::Done(answer) => return Ok((answer, None)),
                 Step::Wait => self.committer.barrier().await?,
                 Step::Queued(answer, outcome) => {
-                    let outcome = outcome.await.map_err(|_| self.committer.failed())?;
-                    if let Ok(place) = outcome? {
+                    if let Some(place) = self.outcome(outcome).await? {
                         return Ok((answer, Some(place)));
                     }
                 }
             }
         }
+    }
+
+    /// Where a unit is on disk; `None` where somebody else was faster.
+    async fn outcome(&self, answer: Answer) -> Result<Option<EventId>, StoreError> {
+        let outcome = answer.await.map_err(|_| self.committer.failed())?;
+        Ok(outcome?.ok())
     }
 
     /// One attempt, all of it under the root's lock.

@@ -6,6 +6,7 @@ use tollgate_domain::{Alert, EventKey, PlanBook, Reading, Span, SubjectPath, Tim
 
 use super::{Ledger, LedgerError, Locked, Step};
 use crate::alert::{Alerted, raised_by};
+use crate::committer::{Answer, wait};
 use crate::event::{Event, EventId, Report};
 use crate::events::Events;
 use crate::once::Turn;
@@ -29,13 +30,24 @@ pub struct Recorded {
 /// An event, and its id if it had one before this call.
 pub(super) type Found = (Arc<Event>, Option<EventId>);
 
+/// A use that was decided on: what became of it is heard later.
+pub struct Begun(Beginning);
+
+enum Beginning {
+    /// Recorded before.
+    Found(Found),
+    Queued(Found, Answer),
+    /// One of the same name is on its way.
+    Undecided,
+}
+
 impl<S: Store> Ledger<S> {
     /// Replaces a hold by what was really used. A hold that has expired is settled late. The
     /// same report again gives the same answer. `report.subject` is the reservation's.
     pub async fn settle(
         &self,
         id: ReservationId,
-        report: &Report,
+        report: &Arc<Report>,
         turn: &Turn,
         plans: &PlanBook,
         clock: Timestamp,
@@ -66,30 +78,62 @@ impl<S: Store> Ledger<S> {
     /// recorded again.
     pub async fn record(
         &self,
-        report: &Report,
+        report: &Arc<Report>,
         turn: &Turn,
         plans: &PlanBook,
         clock: Timestamp,
         mut alerts: impl FnMut(&[Reading]) -> Vec<Alert> + Send,
     ) -> Result<Recorded, LedgerError> {
-        let subject = &report.subject;
-        let claim = report.key.clone().map(|key| Claim::Event(subject.clone(), key));
-        let recorded_event = self.run(subject, plans, clock, |locked| {
+        let claim = claim_of(report);
+        let recorded_event = self.run(&report.subject, plans, clock, |locked| {
             if claim.as_ref().is_some_and(|claim| locked.root.is_claimed(claim)) {
                 return Ok(Step::Wait);
             }
-            if let Some(key) = &report.key
-                && let Some(id) = self.store.event_by_key(subject, key)?
-            {
-                let found = self.found(id)?;
-                return match found.0.report.fingerprint == report.fingerprint {
-                    true => Ok(Step::Done(found)),
-                    false => Err(LedgerError::Contradiction),
-                };
-            }
-            self.append(locked, report, turn, None, claim.clone(), &mut alerts)
+            self.append_once(locked, report, turn, &claim, &mut alerts)
         });
         self.recorded(recorded_event.await?)
+    }
+
+    /// The first half of [`record`](Self::record), for whoever records many: decides on a use, and
+    /// leaves what becomes of it to be heard later. Blocks where something else must be on disk
+    /// before.
+    pub fn begin_record(
+        &self,
+        report: &Arc<Report>,
+        turn: &Turn,
+        plans: &PlanBook,
+        clock: Timestamp,
+        mut alerts: impl FnMut(&[Reading]) -> Vec<Alert>,
+    ) -> Result<Begun, LedgerError> {
+        let (id, claim) = (report.subject.root(), claim_of(report));
+        let mut decide = |locked: Locked<'_>| {
+            if claim.as_ref().is_some_and(|claim| locked.root.is_claimed(claim)) {
+                return Ok(Step::Done(None));
+            }
+            Ok(self.append_once(locked, report, turn, &claim, &mut alerts)?.map(Some))
+        };
+        loop {
+            match self.attempt(&id, &report.subject, plans, clock, &mut decide)? {
+                Step::Done(Some(found)) => return Ok(Begun(Beginning::Found(found))),
+                Step::Queued(Some(found), answer) => return Ok(Begun(Beginning::Queued(found, answer))),
+                Step::Done(None) | Step::Queued(None, _) => return Ok(Begun(Beginning::Undecided)),
+                Step::Wait => wait(self.committer.barrier())?,
+            }
+        }
+    }
+
+    /// The second half: what became of it, once that is on disk. `None` where it must be recorded
+    /// anew: another use of its name had to come first, or another host was faster.
+    pub async fn end_record(&self, begun: Begun) -> Result<Option<Recorded>, LedgerError> {
+        let (found, place) = match begun.0 {
+            Beginning::Found(found) => (found, None),
+            Beginning::Queued(found, answer) => match self.outcome(answer).await? {
+                Some(place) => (found, Some(place)),
+                None => return Ok(None),
+            },
+            Beginning::Undecided => return Ok(None),
+        };
+        self.recorded((found, place)).map(Some)
     }
 
     /// An event by its caller's name for it, or by its own id.
@@ -112,11 +156,32 @@ impl<S: Store> Ledger<S> {
         Events::new(self.store.clone(), span)
     }
 
+    /// The event of this name that was recorded before, or else a new one, queued.
+    fn append_once(
+        &self,
+        locked: Locked<'_>,
+        report: &Arc<Report>,
+        turn: &Turn,
+        claim: &Option<Claim>,
+        alerts: &mut impl FnMut(&[Reading]) -> Vec<Alert>,
+    ) -> Result<Step<Found>, LedgerError> {
+        if let Some(key) = &report.key
+            && let Some(id) = self.store.event_by_key(&report.subject, key)?
+        {
+            let found = self.found(id)?;
+            return match found.0.report.fingerprint == report.fingerprint {
+                true => Ok(Step::Done(found)),
+                false => Err(LedgerError::Contradiction),
+            };
+        }
+        self.append(locked, report, turn, None, claim.clone(), alerts)
+    }
+
     /// Completes a report to an event and queues it.
     fn append(
         &self,
         locked: Locked<'_>,
-        report: &Report,
+        report: &Arc<Report>,
         turn: &Turn,
         settles: Option<Arc<Reservation>>,
         claim: Option<Claim>,
@@ -166,4 +231,10 @@ impl<S: Store> Ledger<S> {
         let alerts = raised_by(&*self.store, id, &event.raised, &event.period)?;
         Ok(Recorded { id, event, alerts, duplicate: before.is_some(), replayed: false })
     }
+}
+
+/// What nobody else may decide meanwhile.
+fn claim_of(report: &Report) -> Option<Claim> {
+    let key = report.key.clone()?;
+    Some(Claim::Event(report.subject.clone(), key))
 }

@@ -44,7 +44,7 @@ async fn use_tokens<S: Store>(
     now: Timestamp,
 ) -> Recorded {
     let (report, plans) = (report(path, None, tokens, now), plans());
-    ledger.record(&report, &Turn::default(), &plans, now, warn).await.unwrap()
+    ledger.record(&report.into(), &Turn::default(), &plans, now, warn).await.unwrap()
 }
 
 fn thresholds(alerts: &[Alerted]) -> Vec<u32> {
@@ -193,7 +193,7 @@ fn said<S: Store>(ledger: &Ledger<S>, path: &str) -> Vec<String> {
 
 async fn use_some<S: Store>(ledger: &Ledger<S>, path: &str, tokens: u64, now: Timestamp) {
     let (report, plans) = (report(path, None, tokens, now), shrinking());
-    ledger.record(&report, &Turn::default(), &plans, now, warn).await.unwrap();
+    ledger.record(&report.into(), &Turn::default(), &plans, now, warn).await.unwrap();
 }
 
 on_every_store! {

@@ -162,7 +162,7 @@ on_every_store! {
         let mut first = Vec::new();
         for (part, path) in [(0, "ann"), (2, "bob")] {
             let (turn, report) = (turn.of_part(part), report(path, None, 5, now));
-            first.push(ledger.record(&report, &turn, &plans, now, |_| vec![]).await.unwrap());
+            first.push(ledger.record(&report.into(), &turn, &plans, now, |_| vec![]).await.unwrap());
         }
         drop(turn);
         for _ in 0..2 {
@@ -182,7 +182,7 @@ on_every_store! {
         let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
         let report = report("ann", None, 5, now);
         let turn = ledger.turn(once("k", "body"), now).unwrap();
-        ledger.record(&report, &turn, &plans, now, |_| vec![]).await.unwrap();
+        ledger.record(&report.clone().into(), &turn, &plans, now, |_| vec![]).await.unwrap();
         drop(turn);
         for (minutes, known) in [(24 * 60, true), (24 * 60 + 1, false)] {
             let later = now.plus(minutes * MINUTES);
@@ -192,7 +192,7 @@ on_every_store! {
         }
         let later = now.plus(3 * 24 * 60 * MINUTES);
         let turn = ledger.turn(once("k", "another"), later).unwrap();
-        ledger.record(&report, &turn, &plans, later, |_| vec![]).await.unwrap();
+        ledger.record(&report.into(), &turn, &plans, later, |_| vec![]).await.unwrap();
         drop(turn);
         ledger.tick(Some(&plans), later).unwrap();
         assert!(ledger.turn(once("k", "another"), later).is_ok(), "the newer use counts");

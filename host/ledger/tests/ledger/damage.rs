@@ -42,7 +42,7 @@ async fn history(folder: &Path, end: End) -> Facts {
             0 => ledger.turn(once(&format!("k{event}"), ""), now).unwrap(),
             _ => Turn::default(),
         };
-        ledger.record(&report, &turn, &plans, now, |_| vec![]).await.unwrap();
+        ledger.record(&report.into(), &turn, &plans, now, |_| vec![]).await.unwrap();
         if event % 30 == 0 {
             let held = reserve(&ledger, &plans, "acme/bob", 1, MINUTES, now).await;
             holds.push(held.reservation.unwrap().id);

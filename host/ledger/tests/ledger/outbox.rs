@@ -60,7 +60,7 @@ async fn raise<S: Store>(
     now: Timestamp,
 ) -> Vec<Alerted> {
     let (report, plans) = (report(path, None, tokens, now), plans());
-    ledger.record(&report, &Turn::default(), &plans, now, warn).await.unwrap().alerts
+    ledger.record(&report.into(), &Turn::default(), &plans, now, warn).await.unwrap().alerts
 }
 
 fn all<S: Store>(ledger: &Ledger<S>) -> Vec<Listed> {

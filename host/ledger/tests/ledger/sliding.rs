@@ -245,7 +245,7 @@ async fn an_alert_is_raised_again_after_so_many_seconds_and_not_before_also_afte
             let (ledger, now) = (open(folder.path()), after(millis));
             let report = report("ann", None, 1, now);
             let turn = Turn::default();
-            let recorded = ledger.record(&report, &turn, &plans, now, always).await.unwrap();
+            let recorded = ledger.record(&report.into(), &turn, &plans, now, always).await.unwrap();
             let first = raised && !clean;
             assert_eq!(!recorded.event.raised.is_empty(), first, "after {millis} ms");
             if clean {

@@ -152,7 +152,7 @@ pub async fn record<S: Store>(
     report: &Report,
     now: Timestamp,
 ) -> Result<Recorded, LedgerError> {
-    ledger.record(report, &Turn::default(), plans, now, |_| vec![]).await
+    ledger.record(&report.clone().into(), &Turn::default(), plans, now, |_| vec![]).await
 }
 
 /// Says that an event used so many tokens.
@@ -185,7 +185,7 @@ pub async fn settle<S: Store>(
     report: &Report,
     now: Timestamp,
 ) -> Result<Recorded, LedgerError> {
-    ledger.settle(hold, report, &Turn::default(), plans, now, |_| vec![]).await
+    ledger.settle(hold, &report.clone().into(), &Turn::default(), plans, now, |_| vec![]).await
 }
 
 pub async fn subscribe<S: Store>(

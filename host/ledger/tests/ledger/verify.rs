@@ -27,7 +27,7 @@ async fn history(folder: &Path) {
         [("acme/ann", Some("e1"), 5), ("acme/ann", Some("e2"), 7), ("zoe", None, 100)]
     {
         let (report, turn) = (report(path, key, tokens, now), Turn::default());
-        let recorded = ledger.record(&report, &turn, &plans, now, warn).await.unwrap();
+        let recorded = ledger.record(&report.into(), &turn, &plans, now, warn).await.unwrap();
         alerts.extend(recorded.alerts);
     }
     ledger.read_alert(alerts[0].id, &plans, now).await.unwrap();

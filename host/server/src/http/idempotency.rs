@@ -72,11 +72,12 @@ pub fn replayed(replayed: bool) -> Option<[(&'static str, &'static str); 1]> {
     replayed.then_some([(REPLAYED, "true")])
 }
 
-/// The key itself, which some quote and some do not.
+/// The key itself, which some quote and some do not. A quote that is opened must be closed.
 fn key(value: &HeaderValue) -> Option<&[u8]> {
-    let value = value.as_bytes();
-    let unquoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    let key = unquoted.unwrap_or(value);
+    let key = match value.as_bytes().strip_prefix(b"\"") {
+        Some(quoted) => quoted.strip_suffix(b"\"")?,
+        None => value.as_bytes(),
+    };
     let visible = key.iter().all(u8::is_ascii_graphic);
     (visible && (1..=BYTES_MAX).contains(&key.len())).then_some(key)
 }
@@ -91,7 +92,7 @@ mod tests {
         assert_eq!(key(&of("\"k-1\"")), Some(&b"k-1"[..]));
         assert_eq!(key(&of("k-1")), Some(&b"k-1"[..]));
         assert!(key(&of(&"k".repeat(255))).is_some());
-        for wrong in ["", "\"\"", "a b", "é", &"k".repeat(256)] {
+        for wrong in ["", "\"", "\"\"", "\"k-1", "a b", "é", &"k".repeat(256)] {
             assert_eq!(key(&of(wrong)), None, "{wrong}");
         }
     }

@@ -1,25 +1,30 @@
-//! A body that is taken line by line: only the line that is being read is in memory, and what
-//! arrived with it.
+//! A body that is taken line by line: only the lines that are being read are in memory, and what
+//! arrived with them.
 
 use std::mem;
 
 use axum::Error;
 use axum::body::{Body, BodyDataStream};
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::stream::{self, Fuse, Stream, StreamExt};
+use memchr::{memchr, memrchr};
 use tokio::task::coop::consume_budget;
 
 /// Of one line, its end not counted.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 
+/// Of the lines that are taken together, unless it is one alone.
+const TOGETHER_BYTES_MAX: usize = 64 << 10;
+
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
-    Whole(BytesMut),
-    /// Read to its end all the same, so that the next one can be taken.
+pub enum Lines {
+    /// One or more, as many as have arrived. The last of the body may have no end.
+    Whole(Bytes),
+    /// One, which is read to its end all the same, so that the next one can be taken.
     TooLong,
 }
 
-struct Lines {
+struct Reader {
     body: Fuse<BodyDataStream>,
     /// What is still to be taken.
     buffer: BytesMut,
@@ -31,24 +36,27 @@ struct Lines {
 
 /// The lines of a body as they arrive, blank ones too. Where the body breaks off, what came of
 /// the last line is no line.
-pub fn lines(body: Body) -> impl Stream<Item = Result<Line, Error>> {
+pub fn lines(body: Body) -> impl Stream<Item = Result<Lines, Error>> {
     let body = body.into_data_stream().fuse();
-    let lines = Lines { body, buffer: BytesMut::new(), searched: 0, too_long: false };
-    stream::try_unfold(lines, |mut lines| async {
+    let reader = Reader { body, buffer: BytesMut::new(), searched: 0, too_long: false };
+    stream::try_unfold(reader, |mut reader| async {
         // Much may have arrived at once, and others are waiting for this thread too.
         consume_budget().await;
-        Ok(lines.next().await?.map(|line| (line, lines)))
+        Ok(reader.next().await?.map(|lines| (lines, reader)))
     })
 }
 
-impl Lines {
-    async fn next(&mut self) -> Result<Option<Line>, Error> {
+/// Lines one by one, without their ends.
+pub fn each(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
+    lines.split(|byte| *byte == b'\n')
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<Option<Lines>, Error> {
         loop {
-            let new = &self.buffer[self.searched..];
-            if let Some(at) = new.iter().position(|byte| *byte == b'\n') {
-                let line = self.buffer.split_to(self.searched + at);
-                self.buffer.advance(1);
-                return Ok(Some(self.line(line)));
+            if let Some(at) = memchr(b'\n', &self.buffer[self.searched..]) {
+                return Ok(Some(self.take(self.searched + at)));
             }
             self.searched = self.buffer.len();
             if self.searched > LINE_BYTES_MAX {
@@ -59,37 +67,51 @@ impl Lines {
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),
                 None if self.buffer.is_empty() && !self.too_long => return Ok(None),
                 None => {
-                    let line = self.buffer.split();
-                    return Ok(Some(self.line(line)));
+                    self.searched = 0;
+                    let rest = self.buffer.split().freeze();
+                    return Ok(Some(match mem::take(&mut self.too_long) {
+                        true => Lines::TooLong,
+                        false => Lines::Whole(rest),
+                    }));
                 }
             }
         }
     }
 
-    fn line(&mut self, line: BytesMut) -> Line {
+    /// Takes the line that ends there, and those after it that fit.
+    fn take(&mut self, end: usize) -> Lines {
         self.searched = 0;
-        match mem::take(&mut self.too_long) || line.len() > LINE_BYTES_MAX {
-            true => Line::TooLong,
-            false => Line::Whole(line),
+        if mem::take(&mut self.too_long) || end > LINE_BYTES_MAX {
+            self.buffer.advance(end + 1);
+            return Lines::TooLong;
         }
+        let together = self.buffer.len().min(TOGETHER_BYTES_MAX).max(end + 1);
+        let last = memrchr(b'\n', &self.buffer[..together]).unwrap_or(end);
+        Lines::Whole(self.buffer.split_to(last + 1).freeze())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Bytes;
-    use futures_util::TryStreamExt;
+    use futures_util::{FutureExt, TryStreamExt};
 
     use super::*;
 
-    async fn read(chunks: &[&str]) -> Vec<Line> {
+    async fn read(chunks: &[&str]) -> Vec<Option<String>> {
         let chunks: Vec<_> = chunks.iter().map(|chunk| Bytes::from(chunk.to_string())).collect();
         let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, Error>)));
-        lines(body).try_collect().await.unwrap()
+        let taken: Vec<_> = lines(body).try_collect().await.unwrap();
+        let one_by_one = |lines: &Lines| match lines {
+            Lines::Whole(lines) => each(lines)
+                .map(|line| Some(String::from_utf8_lossy(line).into_owned()))
+                .collect::<Vec<_>>(),
+            Lines::TooLong => vec![None],
+        };
+        taken.iter().flat_map(one_by_one).collect()
     }
 
-    fn whole(line: &str) -> Line {
-        Line::Whole(line.into())
+    fn whole(line: &str) -> Option<String> {
+        Some(line.to_owned())
     }
 
     #[tokio::test]
@@ -109,9 +131,31 @@ mod tests {
     #[tokio::test]
     async fn a_line_may_be_just_so_long() {
         let (full, over) = ("x".repeat(LINE_BYTES_MAX), "x".repeat(LINE_BYTES_MAX + 1));
-        let expected = [whole(&full), Line::TooLong, whole("y"), Line::TooLong];
+        let expected = [whole(&full), None, whole("y"), None];
         let together = format!("{full}\n{over}\ny\n{over}");
         assert_eq!(read(&[&together]).await, expected);
         assert_eq!(read(&[&full, "\n", &over, &over, "\ny\n", &full, "x"]).await, expected);
+    }
+
+    #[tokio::test]
+    async fn of_long_lines_few_are_held_and_of_short_ones_many() {
+        let short = "x".repeat(99) + "\n";
+        let long = "x".repeat(TOGETHER_BYTES_MAX) + "\n";
+        let half = "x".repeat(TOGETHER_BYTES_MAX / 2 - 1) + "\n";
+        let body = short.repeat(1000) + &long + &half.repeat(3);
+        let taken: Vec<_> = lines(Body::from(body)).try_collect().await.unwrap();
+        let sizes = taken.iter().map(|lines| match lines {
+            Lines::Whole(lines) => lines.len() / short.len(),
+            Lines::TooLong => 0,
+        });
+        assert_eq!(sizes.collect::<Vec<_>>(), [655, 345, 655, 655, 327]);
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_waits_for_nothing_else() {
+        let arrived = stream::iter([Ok::<_, Error>(Bytes::from("a\nb\nc"))]);
+        let body = Body::from_stream(arrived.chain(stream::pending()));
+        let first = Box::pin(lines(body)).next().now_or_never().flatten();
+        assert_eq!(first.unwrap().unwrap(), Lines::Whole("a\nb\n".into()));
     }
 }

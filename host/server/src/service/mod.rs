@@ -46,7 +46,7 @@ pub use policies::Measured;
 pub use price::PriceQuestion;
 pub use projections::{ProjectedLimit, Projections};
 pub use rate::{Made, Used};
-pub use record::{RatedUse, UseReport};
+pub use record::{RatedUse, Recording, UseReport};
 pub use refusals::Refusals;
 pub use rerate::{RerateAsk, Rerated, Sum as RerateSum};
 pub use settle::Settlement;

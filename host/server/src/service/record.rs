@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_domain::{Call, EventKey, Span, SubjectPath, Timestamp};
 use tollgate_engine::PolicySet;
-use tollgate_ledger::{Recorded, Report, Turn};
+use tollgate_ledger::{Begun, Recorded, Report, Turn};
 
 use super::rate::{Made, rate, report};
 use super::{Error, Service};
@@ -26,11 +26,17 @@ pub struct UseReport {
 
 /// A use with its price, to be recorded.
 pub struct RatedUse {
-    report: Report,
+    report: Arc<Report>,
     turn: Turn,
     /// The policies that priced it, which also decide what it alerts of.
     set: Arc<PolicySet>,
     now: Timestamp,
+}
+
+/// A use on its way to the disk.
+pub struct Recording {
+    rated: RatedUse,
+    begun: Begun,
 }
 
 impl Service {
@@ -40,7 +46,7 @@ impl Service {
             return Ok(first);
         }
         let rated = self.rate_use(used).await?;
-        self.record_rated(rated).await
+        self.record_rated(&rated).await
     }
 
     /// Prices a use, and changes nothing: uses may be priced on many threads at once.
@@ -51,15 +57,35 @@ impl Service {
         let payer = self.payer(&set, &call.subject).await?;
         let rated = rate(&set, &payer, call, &made, occurred_at, now)?;
         let report = report(rated, made, occurred_at, set.revision());
-        Ok(RatedUse { report: Report { key, method, ..report }, turn, set, now })
+        let report = Arc::new(Report { key, method, ..report });
+        Ok(RatedUse { report, turn, set, now })
     }
 
-    /// Records a use that was priced a moment ago.
-    pub async fn record_rated(&self, rated: RatedUse) -> Result<Recorded, Error> {
+    /// Records a use that was priced a moment ago: decides on it, and leaves what becomes of it to
+    /// be heard later, so that many need not wait for each other. May block.
+    pub fn begin_recording(&self, rated: RatedUse) -> Result<Recording, Error> {
+        let RatedUse { report, turn, set, now } = &rated;
+        let mut alerter = set.alerter();
+        let due = |readings: &[_]| alerter.due(readings);
+        let begun = self.ledger.begin_record(report, turn, set.plans(), *now, due)?;
+        Ok(Recording { rated, begun })
+    }
+
+    /// What became of it, once that is on disk.
+    pub async fn end_recording(&self, recording: Recording) -> Result<Recorded, Error> {
+        let Recording { rated, begun } = recording;
+        let Some(recorded) = self.ledger.end_record(begun).await? else {
+            return self.record_rated(&rated).await;
+        };
+        self.unpriced.note(&recorded);
+        Ok(recorded)
+    }
+
+    async fn record_rated(&self, rated: &RatedUse) -> Result<Recorded, Error> {
         let RatedUse { report, turn, set, now } = rated;
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
-        let recorded = self.ledger.record(&report, &turn, set.plans(), now, due).await?;
+        let recorded = self.ledger.record(report, turn, set.plans(), *now, due).await?;
         self.unpriced.note(&recorded);
         Ok(recorded)
     }

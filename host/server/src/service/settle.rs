@@ -1,5 +1,7 @@
 //! After a reserved call: what was really used.
 
+use std::sync::Arc;
+
 use tollgate_domain::{Metadata, ModelId, Timestamp};
 use tollgate_ledger::{Outcome, Recorded, ReservationId, Turn};
 
@@ -44,7 +46,7 @@ impl Service {
                 Rated { call, cost: None, charges: vec![] }
             }
         };
-        let report = report(rated, made, occurred_at, set.revision());
+        let report = Arc::new(report(rated, made, occurred_at, set.revision()));
         let mut alerter = set.alerter();
         let due = |readings: &[_]| alerter.due(readings);
         let recorded = self.ledger.settle(id, &report, &turn, set.plans(), now, due).await?;

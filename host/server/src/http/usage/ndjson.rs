@@ -5,33 +5,26 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use futures_util::future::ready;
-use futures_util::stream::{Stream, iter, unfold};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tollgate_ledger::Recorded;
 
 use super::tally::Tally;
-use crate::http::lines::{LINE_BYTES_MAX, Line, lines};
+use crate::http::lines::{LINE_BYTES_MAX, Lines, each, lines};
 use crate::http::made::use_report;
 use crate::http::problem::Problem;
-use crate::service::{RatedUse, Service};
+use crate::service::{RatedUse, Recording, Service};
 
-/// How many events may wait for the disk at once. They share its commits; the body is not read
-/// on before there is room.
-const UNDER_WAY_MAX: usize = 2048;
+/// How many chunks of lines are read and priced at once. That needs no order.
+const READ_AT_ONCE: usize = 4;
 
-/// How many lines, of those that have arrived, a thread reads and prices in one go; where they are
-/// long, no more than have so many bytes, or one.
-const LINES_MAX: usize = 64;
-const CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// How many chunks may wait for the disk. They share its commits; the body is not read on before
+/// there is room.
+const UNDER_WAY_MAX: usize = 16;
 
-/// How many threads may be at it.
-const THREADS_MAX: usize = 4;
-
-/// What was read from a line; an error is one of the whole body.
-type Read = Result<Result<RatedUse, Problem>, Problem>;
+/// What becomes of each line of a chunk; an outer error is one of the whole body, and the last.
+type Chunk<T> = Vec<Result<Result<T, Problem>, Problem>>;
 
 pub fn is_ndjson(media_type: &str) -> bool {
     media_type.eq_ignore_ascii_case("application/x-ndjson")
@@ -39,79 +32,86 @@ pub fn is_ndjson(media_type: &str) -> bool {
 
 /// Records events as they arrive, in their order. What is on disk stays there, whatever becomes
 /// of the rest; a problem that ends it all has the `index` of the first event that is in doubt.
+///
+/// This thread only hands chunks on, since others have connections on it too.
 pub async fn record(service: &Arc<Service>, body: Body) -> Result<Tally, Problem> {
-    let lines = lines(body).filter(|line| ready(!is_blank(line)));
-    // Reading and pricing takes longer than recording, and needs no order: other threads do it.
-    let read = chunks(lines).map(|lines| {
-        let service = service.clone();
-        spawn_blocking(move || lines.into_iter().map(|line| read(&service, line)).collect())
-    });
-    let read = read.buffered(THREADS_MAX).flat_map(|read: Result<Vec<Read>, _>| {
-        iter(read.unwrap_or_else(|error| {
-            tracing::error!(%error, "the reading of lines broke down");
-            let detail = "the reading of lines broke down";
-            vec![Err(Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, detail))]
-        }))
-    });
-    let mut outcomes = pin!(read.map(|read| record_read(service, read)).buffered(UNDER_WAY_MAX));
+    let [to_rate, to_begin, to_end] = [(); 3].map(|()| service.clone());
+    let rated = lines(body)
+        .map(move |lines| apart(to_rate.clone(), |service| rate(service, lines)))
+        .buffered(READ_AT_ONCE);
+    let begun = rated.then(move |rated| apart(to_begin.clone(), |service| begin(service, rated)));
+    let ended = begun.map(move |begun| end(to_end.clone(), begun)).buffered(UNDER_WAY_MAX);
+    let mut ended = pin!(ended);
     let mut tally = Tally::default();
-    while let Some(outcome) = outcomes.next().await {
-        tally.count(outcome.map_err(|problem| problem.with("index", tally.counted()))?);
+    while let Some(chunk) = ended.next().await {
+        for outcome in chunk {
+            tally.count(outcome.map_err(|problem| problem.with("index", tally.counted()))?);
+        }
     }
     Ok(tally)
 }
 
-/// Lines that have arrived, some at a time.
-fn chunks(
-    lines: impl Stream<Item = Result<Line, axum::Error>>,
-) -> impl Stream<Item = Vec<Result<Line, axum::Error>>> {
-    let lines = Box::pin(lines.peekable());
-    unfold(lines, |mut lines| async {
-        let first = lines.next().await?;
-        let (mut bytes, mut chunk) = (length(&first), vec![first]);
-        while chunk.len() < LINES_MAX
-            && let Some(Some(next)) = lines.as_mut().peek().now_or_never()
-        {
-            bytes += length(next);
-            if bytes > CHUNK_BYTES_MAX {
-                break;
-            }
-            chunk.extend(lines.next().await);
-        }
-        Some((chunk, lines))
+/// Does something with a chunk on a thread that may block.
+async fn apart<T: Send + 'static>(
+    service: Arc<Service>,
+    act: impl FnOnce(&Service) -> Chunk<T> + Send + 'static,
+) -> Chunk<T> {
+    spawn_blocking(move || act(&service)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the reading of lines broke down");
+        let detail = "the reading of lines broke down";
+        vec![Err(Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, detail))]
     })
 }
 
-/// In bytes.
-fn length(line: &Result<Line, axum::Error>) -> usize {
-    match line {
-        Ok(Line::Whole(line)) => line.len(),
-        Ok(Line::TooLong) | Err(_) => 0,
-    }
-}
-
-fn read(service: &Service, line: Result<Line, axum::Error>) -> Read {
-    let parsed = match line {
-        Ok(Line::Whole(line)) => use_report(&line),
-        Ok(Line::TooLong) => {
+/// Reads lines, and prices what they say.
+fn rate(service: &Service, lines: Result<Lines, axum::Error>) -> Chunk<RatedUse> {
+    match lines {
+        Ok(Lines::Whole(lines)) => {
+            let lines = each(&lines).filter(|line| !line.trim_ascii().is_empty());
+            lines.map(|line| of_one(rate_one(service, line))).collect()
+        }
+        Ok(Lines::TooLong) => {
             let detail = format!("the line must not be longer than {LINE_BYTES_MAX} bytes");
-            Err(Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, detail))
+            vec![Ok(Err(Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, detail)))]
         }
         Err(_) => {
-            return Err(Problem::plain(StatusCode::BAD_REQUEST, "the body did not arrive whole"));
+            vec![Err(Problem::plain(StatusCode::BAD_REQUEST, "the body did not arrive whole"))]
         }
-    };
-    // On a thread that may block: who pays is asked of the ledger, where a price depends on it.
-    let rate = |used| Handle::current().block_on(service.rate_use(used));
-    of_one(parsed.and_then(|used| Ok(rate(used)?)))
+    }
 }
 
-/// What became of a line.
-async fn record_read(service: &Service, read: Read) -> Result<Result<Recorded, Problem>, Problem> {
-    match read? {
-        Ok(rated) => of_one(service.record_rated(rated).await.map_err(Problem::from)),
-        Err(problem) => Ok(Err(problem)),
+fn rate_one(service: &Service, line: &[u8]) -> Result<RatedUse, Problem> {
+    // Who pays is asked of the ledger, where a price depends on it.
+    Ok(Handle::current().block_on(service.rate_use(use_report(line)?))?)
+}
+
+/// Decides on uses, in their order.
+fn begin(service: &Service, rated: Chunk<RatedUse>) -> Chunk<Recording> {
+    let mut begun = Vec::with_capacity(rated.len());
+    for rated in rated {
+        let outcome = rated.and_then(|rated| {
+            of_one(rated.and_then(|rated| Ok(service.begin_recording(rated)?)))
+        });
+        let is_last = outcome.is_err();
+        begun.push(outcome);
+        if is_last {
+            break;
+        }
     }
+    begun
+}
+
+/// Hears what became of them.
+async fn end(service: Arc<Service>, begun: Chunk<Recording>) -> Chunk<Recorded> {
+    let mut ended = Vec::with_capacity(begun.len());
+    for begun in begun {
+        ended.push(match begun {
+            Ok(Ok(recording)) => of_one(service.end_recording(recording).await.map_err(Problem::from)),
+            Ok(Err(problem)) => Ok(Err(problem)),
+            Err(problem) => Err(problem),
+        });
+    }
+    ended
 }
 
 /// Tells a line's problem from one that is not its fault: the next one would fare no better.
@@ -119,37 +119,5 @@ fn of_one<T>(outcome: Result<T, Problem>) -> Result<Result<T, Problem>, Problem>
     match outcome {
         Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => Err(problem),
         outcome => Ok(outcome),
-    }
-}
-
-fn is_blank(line: &Result<Line, axum::Error>) -> bool {
-    matches!(line, Ok(Line::Whole(line)) if line.trim_ascii().is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::BytesMut;
-
-    use super::*;
-
-    fn line(bytes: usize) -> Result<Line, axum::Error> {
-        Ok(Line::Whole(BytesMut::zeroed(bytes)))
-    }
-
-    #[tokio::test]
-    async fn of_long_lines_few_are_held_and_of_short_ones_many() {
-        let sizes = |chunks: Vec<Vec<_>>| -> Vec<_> { chunks.iter().map(Vec::len).collect() };
-        let short = chunks(iter((0..LINES_MAX + 1).map(|_| line(100))));
-        assert_eq!(sizes(short.collect().await), [LINES_MAX, 1]);
-        let half = CHUNK_BYTES_MAX / 2;
-        let long = chunks(iter([LINE_BYTES_MAX, half, half, 1, LINE_BYTES_MAX, 0].map(line)));
-        assert_eq!(sizes(long.collect().await), [1, 2, 1, 1, 1]);
-    }
-
-    #[tokio::test]
-    async fn what_has_arrived_waits_for_nothing_else() {
-        let arriving = iter([line(1), line(2)]).chain(futures_util::stream::pending());
-        let first = Box::pin(chunks(arriving)).next().now_or_never().flatten();
-        assert_eq!(first.map(|chunk| chunk.len()), Some(2));
     }
 }
