@@ -59,11 +59,15 @@ impl Amount {
 
     /// This amount and `percent` of it, rounded down to the 18th decimal.
     pub fn plus_percent(self, percent: u32) -> Self {
+        self.saturating_add(self.percent(percent))
+    }
+
+    /// `percent` of this amount, rounded down to the 18th decimal.
+    pub fn percent(self, percent: u32) -> Self {
         // Whole and fraction apart: the product of a large amount with 100 would not fit.
         let (whole, rest) = (self.0 / 100, self.0 % 100);
         let percent = i128::from(percent);
-        let extra = whole.saturating_mul(percent) + rest * percent / 100;
-        Self(self.0.saturating_add(extra))
+        Self(whole.saturating_mul(percent).saturating_add(rest * percent / 100))
     }
 
     /// How many of its 18th decimal: exact, for what needs the number itself.
@@ -375,6 +379,8 @@ mod tests {
     fn percent_is_of_the_whole_amount() {
         assert_eq!(amount("250").plus_percent(10), amount("275"));
         assert_eq!(amount("0.05").plus_percent(50), amount("0.075"));
+        assert_eq!(amount("200").percent(80), amount("160"));
+        assert_eq!(amount("0.000000000000000003").percent(50), amount("0.000000000000000001"));
     }
 
     proptest! {

@@ -15,7 +15,11 @@ pub struct Alerter {
 
 impl Alerter {
     pub(crate) fn new(alerts: &[Seat<Alerts>]) -> Self {
-        Self { alerts: alerts.iter().map(Handle::new).collect() }
+        let handle = |seat: &Seat<Alerts>| match seat.policy.terms.quiet_below {
+            0 => Handle::new(seat),
+            _ => Handle::seldom(seat),
+        };
+        Self { alerts: alerts.iter().map(handle).collect() }
     }
 
     /// The alerts that are due. May be asked again; whoever asks raises each only once.
@@ -24,7 +28,13 @@ impl Alerter {
         for alert in &mut self.alerts {
             // What a failing one would have said is lost until the next call: alerts are due for as
             // long as their cause lasts.
-            all.extend(about(alert, readings, |alert, own| alert.call(&Due(own))));
+            let is_compared = alert.is_compared();
+            let terms = &alert.policy().terms;
+            let concerns = |reading: &Reading| is_compared || !terms.is_quiet(reading);
+            let own: Vec<_> = concerned(alert, readings).filter(|it| concerns(it)).collect();
+            if !own.is_empty() {
+                all.extend(alert.call(&Due(&own)).unwrap_or_default());
+            }
         }
         all
     }
@@ -41,27 +51,23 @@ impl Alerter {
             if alert.policy().terms.advises {
                 all.extend(advice(alert, outlook, &mut price).unwrap_or_default());
             } else {
-                let recommend =
-                    |alert: &mut Handle<Alerts>, own: &[&Reading]| alert.call(&Recommend(own));
-                all.extend(about(alert, &outlook.readings, recommend));
+                let own: Vec<_> = concerned(alert, &outlook.readings).collect();
+                if !own.is_empty() {
+                    all.extend(alert.call(&Recommend(&own)).unwrap_or_default());
+                }
             }
         }
         all
     }
 }
 
-/// Asks a policy about the readings that concern it, if any do.
-fn about<T>(
-    alert: &mut Handle<Alerts>,
-    readings: &[Reading],
-    question: impl Fn(&mut Handle<Alerts>, &[&Reading]) -> Result<Vec<T>, Fault>,
-) -> Vec<T> {
-    let applies = &alert.policy().card.manifest.applies_to;
-    let own: Vec<_> = readings.iter().filter(|reading| applies.reading(reading)).collect();
-    match &own[..] {
-        [] => Vec::new(),
-        own => question(alert, own).unwrap_or_default(),
-    }
+/// The readings that concern a policy.
+fn concerned<'a>(
+    alert: &Handle<Alerts>,
+    readings: &'a [Reading],
+) -> impl Iterator<Item = &'a Reading> {
+    let manifest = alert.policy().card.manifest.clone();
+    readings.iter().filter(move |reading| manifest.applies_to.reading(reading))
 }
 
 /// Asks a policy what to compare, and then what it advises.

@@ -5,7 +5,8 @@ use tollgate_domain::{Call, Opinion, Refusal, Snapshot, Usd, reason};
 use crate::beside::Seat;
 use crate::kinds::Tiers;
 use crate::manifest::OnFailure;
-use crate::policy::Handle;
+use crate::fault::Fault;
+use crate::policy::{Handle, RECHECK_EVERY};
 use crate::question::Evaluate;
 
 /// The tier policies of one set, each with an instance at hand. Made before the ledger's lock is
@@ -20,7 +21,11 @@ impl Judge {
     /// are.
     pub(crate) fn new<'a>(tiers: impl Iterator<Item = &'a Seat<Tiers>>, call: &Call) -> Self {
         let concerns = |seat: &&Seat<Tiers>| seat.policy.card.manifest.applies_to.call(call);
-        Self { tiers: tiers.filter(concerns).map(Handle::new).collect() }
+        let handle = |seat: &Seat<Tiers>| match seat.policy.terms.scope {
+            Some(_) => Handle::seldom(seat),
+            None => Handle::new(seat),
+        };
+        Self { tiers: tiers.filter(concerns).map(handle).collect() }
     }
 
     /// Asks every policy that the call concerns. The first refusal wins; other limits add up, and
@@ -37,7 +42,7 @@ impl Judge {
             if !tier.policy().card.manifest.applies_to.decision(call, snapshot) {
                 continue;
             }
-            let answer = tier.call(&Evaluate { call, snapshot, estimated_cost });
+            let answer = verdict(tier, &Evaluate { call, snapshot, estimated_cost });
             let manifest = &tier.policy().card.manifest;
             let refusal = match answer {
                 Ok(verdict) => {
@@ -54,6 +59,26 @@ impl Judge {
         }
         opinion
     }
+}
+
+/// What a policy says of a call, or has said where that is the same.
+fn verdict(tier: &mut Handle<Tiers>, asked: &Evaluate<'_>) -> Result<Opinion, Fault> {
+    let Some(scope) = tier.policy().terms.scope.filter(|_| !tier.is_compared()) else {
+        return tier.call(asked);
+    };
+    let key = scope.key(asked.call, asked.snapshot);
+    let found = tier.policy().kept.find(&key);
+    let check = match found {
+        Some((_, count)) if count % RECHECK_EVERY == 0 && count > 0 => true,
+        Some((opinion, _)) => {
+            tier.answered_before();
+            return Ok(opinion);
+        }
+        None => false,
+    };
+    let opinion = tier.call_and_check(asked, check)?;
+    tier.policy().kept.keep(key, &opinion);
+    Ok(opinion)
 }
 
 /// What went wrong is for the operator, in the log; the caller learns that it was not their call.

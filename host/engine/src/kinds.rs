@@ -101,6 +101,8 @@ pub(crate) trait PolicyKind: Sized + 'static {
     type Terms: PartialEq + Send + Sync;
     /// The answers to the test calls.
     type Answers: PartialEq;
+    /// What is kept of the answers to calls.
+    type Kept: Default + Send + Sync;
 
     const KIND: Kind;
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -27,12 +28,19 @@ const INPUTS_MAX: usize = 16;
 const INPUT_BYTES_MAX: usize = 32 << 10;
 const NAMES_MAX: usize = 256;
 
+/// After a fresh instance was asked, none is for so many times as long: where making one takes
+/// milliseconds and calls come by the ten thousand, that would be a core's twentieth.
+const RECHECK_REST: u32 = 50;
+
 /// What every policy reports to.
 pub(crate) struct Overseer {
     now: Now,
     jobs: SyncSender<Job>,
     passed_over: AtomicU64,
     inputs: Mutex<BTreeMap<String, VecDeque<KeptInput>>>,
+    started: Instant,
+    /// In microseconds since the start: until then nothing is rechecked.
+    resting_until: AtomicU64,
 }
 
 /// Something to be done off the path.
@@ -66,8 +74,15 @@ pub struct KeptInput {
 impl Overseer {
     pub fn new(now: Now) -> (Arc<Self>, Receiver<Job>) {
         let (jobs, received) = sync_channel(JOBS_MAX);
-        let (passed_over, inputs) = (AtomicU64::new(0), Mutex::default());
-        (Arc::new(Self { now, jobs, passed_over, inputs }), received)
+        let overseer = Self {
+            now,
+            jobs,
+            passed_over: AtomicU64::new(0),
+            inputs: Mutex::default(),
+            started: Instant::now(),
+            resting_until: AtomicU64::new(0),
+        };
+        (Arc::new(overseer), received)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -84,6 +99,16 @@ impl Overseer {
                 false
             }
         }
+    }
+
+    /// Whether there is time to ask a fresh instance.
+    pub fn may_recheck(&self) -> bool {
+        micros(self.started.elapsed()) >= self.resting_until.load(Relaxed)
+    }
+
+    fn rest_after_recheck(&self, took: Duration) {
+        let until = self.started.elapsed() + took * RECHECK_REST;
+        self.resting_until.store(micros(until), Relaxed);
     }
 
     /// How many jobs there was no room for.
@@ -158,7 +183,10 @@ fn recheck(policies: &Policies, policy: &AnyPolicy, question: &Question, answer:
     let card = policy.card();
     card.stats.rechecked();
     // Where a fresh instance fails, its limits may be to blame: that is no other answer.
-    let Ok(again) = question.put_to(policy, To::Fresh) else { return };
+    let begun = Instant::now();
+    let answered = question.put_to(policy, To::Fresh);
+    policies.works().overseer.rest_after_recheck(begun.elapsed());
+    let Ok(again) = answered else { return };
     if again == *answer {
         return;
     }
@@ -171,6 +199,10 @@ fn recheck(policies: &Policies, policy: &AnyPolicy, question: &Question, answer:
     let reason = "gave another answer to the same question when it was new: it keeps something \
                   between calls";
     policies.withdraw(policy, reason);
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `answer` is what was in force; of the two versions, one is the candidate and one decides.

@@ -28,8 +28,8 @@ const ROOTS_MIN: usize = 3;
 /// How many of a hundred calls must fault.
 const FAULTS_PERCENT_MIN: u64 = 1;
 
-/// One call in so many is asked again of a fresh instance.
-const RECHECK_EVERY: u64 = 1000;
+/// One call in so many is asked again of a fresh instance, so long as that takes little time.
+pub(crate) const RECHECK_EVERY: u64 = 1000;
 
 /// Where making an instance takes no longer than this, whoever has used one up makes another.
 const SOON: Duration = Duration::from_micros(200);
@@ -41,6 +41,7 @@ const INPUTS_FROM_START: u64 = 8;
 pub(crate) struct Policy<K: PolicyKind> {
     pub card: Card,
     pub terms: K::Terms,
+    pub kept: K::Kept,
     blueprint: Blueprint<K>,
     /// The most recently used one last: its memory is the likeliest to be in a cache.
     idle: Mutex<Vec<Instance<K>>>,
@@ -92,6 +93,7 @@ impl<K: PolicyKind> Policy<K> {
         Self {
             card,
             terms,
+            kept: K::Kept::default(),
             blueprint,
             idle: Mutex::new(warm),
             waiting: AtomicUsize::new(0),
@@ -218,7 +220,7 @@ impl<K: PolicyKind> Policy<K> {
                 comparison.card().comparison.passed_over();
             }
         }
-        if recheck {
+        if recheck && self.card.overseer.may_recheck() {
             let policy = K::any(self.clone());
             let (question, answer) = (ask.question(), answer.clone().into());
             // Another one will do as well.
@@ -291,12 +293,33 @@ impl<K: PolicyKind> Handle<K> {
         handle
     }
 
+    /// One that takes its instance when it calls: for a policy that seldom has to be asked.
+    pub fn seldom(seat: &Seat<K>) -> Self {
+        let Seat { policy, beside } = seat.clone();
+        Self { policy, beside, instance: None }
+    }
+
     pub fn policy(&self) -> &Policy<K> {
         &self.policy
     }
 
+    /// Whether every answer is compared with another version's: then every question is asked.
+    pub fn is_compared(&self) -> bool {
+        self.beside.is_some()
+    }
+
+    /// Counts a question that was answered from what the policy said before.
+    pub fn answered_before(&self) {
+        self.policy.card.stats.call_took(Duration::ZERO, &Default::default());
+    }
+
     /// Calls the policy; counts and times the call. An instance that faulted is dropped.
     pub fn call<A: Ask<K>>(&mut self, ask: &A) -> Result<A::Answer, Fault> {
+        self.call_and_check(ask, false)
+    }
+
+    /// The same, and has a fresh instance asked as well if `check` says so.
+    pub fn call_and_check<A: Ask<K>>(&mut self, ask: &A, check: bool) -> Result<A::Answer, Fault> {
         let started = Instant::now();
         let mut instance = match self.at_hand().map_or_else(|| self.policy.take(), Ok) {
             Ok(instance) => instance,
@@ -310,7 +333,7 @@ impl<K: PolicyKind> Handle<K> {
         self.policy.card.stats.call_took(started.elapsed(), &instance.spent());
         match &outcome {
             Ok(answer) => {
-                let recheck = instance.calls().is_multiple_of(RECHECK_EVERY);
+                let recheck = check || instance.calls().is_multiple_of(RECHECK_EVERY);
                 if !self.policy.give_back(instance) {
                     self.policy.replace();
                 }

@@ -202,8 +202,8 @@ impl PolicySet {
     pub fn planner(&self, plan: &PlanId) -> Option<&str> {
         let mut tiers = self.tiers.iter().map(|seat| &seat.policy);
         let has =
-            |policy: &&Arc<Policy<Tiers>>| policy.terms.iter().any(|(own, _)| own.id == *plan);
-        let first = || self.tiers.iter().map(|seat| &seat.policy).find(|p| !p.terms.is_empty());
+            |policy: &&Arc<Policy<Tiers>>| policy.terms.plans.iter().any(|(own, _)| own.id == *plan);
+        let first = || self.tiers.iter().map(|seat| &seat.policy).find(|p| !p.terms.plans.is_empty());
         Some(&tiers.find(has).or_else(first)?.card.manifest.name)
     }
 
@@ -286,7 +286,7 @@ pub(crate) fn plan_book<'a>(
     let mut book = PlanBook::default();
     for (i, member) in members.into_iter().enumerate() {
         let AnyPolicy::Tier(policy) = member else { continue };
-        for (plan, is_default) in &policy.terms {
+        for (plan, is_default) in &policy.terms.plans {
             book.insert(plan.clone(), *is_default).map_err(|error| (i, error))?;
         }
     }

@@ -7,6 +7,7 @@ pub use crate::bindings::alert::exports::tollgate::policy::alerts::{
 use crate::Policy;
 use crate::advice::{Advice, Candidate, Model, Outlook};
 use crate::bindings::alert::exports::tollgate::policy::alerts::Guest;
+use crate::bindings::alert::exports::tollgate::policy::quiet_alerts::Guest as QuietGuest;
 use crate::export::{self, Slot};
 
 /// A policy that raises alerts.
@@ -14,6 +15,12 @@ pub trait AlertPolicy: Policy {
     /// The alerts that are due now and were not raised yet, whether or not this is the call that
     /// made them so.
     fn due(&self, readings: &[Reading]) -> Vec<Alert>;
+
+    /// In percent of a limit: below that nothing is due, and the host need not ask. 0 unless it says
+    /// otherwise: asked each time.
+    fn quiet_below(&self) -> u32 {
+        0
+    }
 
     /// Advice for a dashboard on how quotas stand; none unless it says otherwise.
     fn recommend(&self, readings: &[Reading]) -> Vec<Recommendation> {
@@ -52,5 +59,11 @@ impl<S: Slot<Policy: AlertPolicy>> Guest for S {
 
     fn recommend(readings: Vec<Reading>) -> Vec<Recommendation> {
         export::policy::<S>().recommend(&readings)
+    }
+}
+
+impl<S: Slot<Policy: AlertPolicy>> QuietGuest for S {
+    fn quiet_below() -> u32 {
+        export::policy::<S>().quiet_below()
     }
 }

@@ -34,7 +34,10 @@ pub mod tier {
         path: "../../wit",
         inline: "
             package tollgate:plugin-tier;
-            world tier { export tollgate:policy/tiers@0.1.0; }
+            world tier {
+                export tollgate:policy/tiers@0.1.0;
+                export tollgate:policy/verdict-scope@0.1.0;
+            }
         ",
         with: {
             "tollgate:policy/types@0.1.0": crate::bindings::common::tollgate::policy::types,
@@ -74,6 +77,7 @@ pub mod alert {
             world alert {
                 export tollgate:policy/alerts@0.1.0;
                 export tollgate:policy/advice@0.1.0;
+                export tollgate:policy/quiet-alerts@0.1.0;
             }
         ",
         with: {

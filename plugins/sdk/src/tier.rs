@@ -5,6 +5,7 @@ pub use crate::bindings::tier::exports::tollgate::policy::tiers::{
 };
 
 use crate::bindings::tier::exports::tollgate::policy::tiers::Guest;
+use crate::bindings::tier::exports::tollgate::policy::verdict_scope::Guest as ScopeGuest;
 use crate::export::{self, Slot};
 use crate::{Call, Policy};
 
@@ -22,6 +23,13 @@ pub trait TierPolicy: Policy {
     fn evaluate(&self, call: &Call, levels: &[Level]) -> Verdict {
         let _ = (call, levels);
         Verdict::allow()
+    }
+
+    /// What verdicts depend on, if on nothing but some of `provider`, `model`, `plan`, `features`,
+    /// `service-tier` and `region`. The policy is then shown nothing else, and the host keeps its
+    /// verdicts instead of asking each time. Empty unless it says otherwise: asked each time.
+    fn depends_on(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 }
 
@@ -54,5 +62,11 @@ impl<S: Slot<Policy: TierPolicy>> Guest for S {
 
     fn evaluate(call: Call, levels: Vec<Level>) -> Verdict {
         export::policy::<S>().evaluate(&call, &levels)
+    }
+}
+
+impl<S: Slot<Policy: TierPolicy>> ScopeGuest for S {
+    fn depends_on() -> Vec<String> {
+        export::policy::<S>().depends_on().into_iter().map(String::from).collect()
     }
 }

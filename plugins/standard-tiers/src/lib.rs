@@ -49,6 +49,10 @@ impl TierPolicy for StandardTiers {
         }
         Verdict::allow()
     }
+
+    fn depends_on(&self) -> Vec<&'static str> {
+        vec!["provider", "plan", "features"]
+    }
 }
 
 /// What a call wants and a plan does not have, for the person who is refused.

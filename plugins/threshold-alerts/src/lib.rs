@@ -81,6 +81,10 @@ impl AlertPolicy for ThresholdAlerts {
         due
     }
 
+    fn quiet_below(&self) -> u32 {
+        self.thresholds.iter().copied().min().unwrap_or(u32::MAX)
+    }
+
     fn recommend(&self, readings: &[Reading]) -> Vec<Recommendation> {
         let Some(from) = self.recommend_from else { return Vec::new() };
         let near = readings.iter().filter(|it| it.after.reaches_percent(from, it.limit));

@@ -44,6 +44,7 @@ impl PolicyKind for Adjustments {
     type Guest = adjustments::Guest;
     type Terms = Dependence;
     type Answers = Vec<Result<Quote, Rejected>>;
+    type Kept = ();
 
     const KIND: Kind = Kind::Adjustment;
 

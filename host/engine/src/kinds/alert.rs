@@ -13,7 +13,7 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
 use super::{Kind, PolicyKind, exports};
 use crate::bad_output::{BadOutput, each};
-use crate::bindings::{advice as advice_interface, alerts};
+use crate::bindings::{advice as advice_interface, alerts, quiet_alerts};
 use crate::candidate::AnyPolicy;
 use crate::decimal::from_amount;
 use crate::fault::Fault;
@@ -32,12 +32,14 @@ pub(crate) struct Alerts;
 pub(crate) struct Indices {
     alerts: alerts::GuestIndices,
     advice: Option<advice_interface::GuestIndices>,
+    quiet: Option<quiet_alerts::GuestIndices>,
 }
 
 /// The functions of one instance.
 pub(crate) struct Functions {
     alerts: alerts::Guest,
     advice: Option<advice_interface::Guest>,
+    quiet: Option<quiet_alerts::Guest>,
 }
 
 /// What an alert policy is asked.
@@ -45,6 +47,15 @@ pub(crate) struct Functions {
 pub(crate) struct Attention {
     /// Whether it advises on all that there is to choose from, instead of on readings alone.
     pub advises: bool,
+    /// In percent of a limit: below that it has nothing to say.
+    pub quiet_below: u32,
+}
+
+impl Attention {
+    /// Whether there is nothing to be said of a reading.
+    pub fn is_quiet(&self, reading: &Reading) -> bool {
+        reading.before.max(reading.after) < reading.limit.percent(self.quiet_below)
+    }
 }
 
 /// Advice for a dashboard.
@@ -72,14 +83,16 @@ impl PolicyKind for Alerts {
     type Guest = Functions;
     type Terms = Attention;
     type Answers = (Vec<Alert>, Vec<Recommendation>);
+    type Kept = ();
 
     const KIND: Kind = Kind::Alert;
 
     fn indices(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self::Indices> {
-        let advises = exports(pre, "advice");
+        let (advises, is_quiet) = (exports(pre, "advice"), exports(pre, "quiet-alerts"));
         Ok(Indices {
             alerts: alerts::GuestIndices::new(pre)?,
             advice: advises.then(|| advice_interface::GuestIndices::new(pre)).transpose()?,
+            quiet: is_quiet.then(|| quiet_alerts::GuestIndices::new(pre)).transpose()?,
         })
     }
 
@@ -88,10 +101,11 @@ impl PolicyKind for Alerts {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
-        let advice = indices.advice.as_ref();
+        let (advice, quiet) = (indices.advice.as_ref(), indices.quiet.as_ref());
         Ok(Functions {
             alerts: indices.alerts.load(&mut *store, instance)?,
-            advice: advice.map(|advice| advice.load(store, instance)).transpose()?,
+            advice: advice.map(|advice| advice.load(&mut *store, instance)).transpose()?,
+            quiet: quiet.map(|quiet| quiet.load(store, instance)).transpose()?,
         })
     }
 
@@ -100,12 +114,19 @@ impl PolicyKind for Alerts {
     }
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {
-        instance.set_up(|guest, _| Ok(Attention { advises: guest.advice.is_some() }))
+        instance.set_up(|guest, store| {
+            let quiet_below = guest.quiet.as_ref().map_or(Ok(0), |it| it.call_quiet_below(store))?;
+            Ok(Attention { advises: guest.advice.is_some(), quiet_below })
+        })
     }
 
     fn probe(instance: &mut Instance<Self>, terms: &Self::Terms) -> Result<Self::Answers, Fault> {
         let readings = probe::readings();
         let readings: Vec<_> = readings.iter().collect();
+        let quiet: Vec<_> = readings.iter().copied().filter(|it| terms.is_quiet(it)).collect();
+        if !quiet.is_empty() && !due(instance, &quiet)?.is_empty() {
+            return Err(BadOutput::new("quiet-below", "it raises alerts below that").into());
+        }
         let due = due(instance, &readings)?;
         let mut advice = recommend(instance, &readings)?;
         if let Some(mut outlook) = probe::outlook().filter(|_| terms.advises) {

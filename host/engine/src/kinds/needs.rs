@@ -88,6 +88,11 @@ impl Needs {
         })
     }
 
+    /// Just these.
+    pub fn of(needs: impl IntoIterator<Item = Need>) -> Self {
+        Self(needs.into_iter().fold(0, |all, need| all | need.bit()))
+    }
+
     /// With `usage`, which pricing policies are always told.
     pub fn and_usage(self) -> Self {
         Self(self.0 | Need::Usage.bit())

@@ -83,6 +83,7 @@ impl PolicyKind for Pricing {
     type Guest = Functions;
     type Terms = PriceList;
     type Answers = probe::Answers;
+    type Kept = ();
 
     const KIND: Kind = Kind::Pricing;
 

@@ -2,6 +2,8 @@
 
 mod answer;
 mod probe;
+mod scope;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -11,9 +13,9 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
 use super::call::{Fact, with_call};
 use super::needs::{Need, Needs};
-use super::{Kind, PolicyKind};
+use super::{Kind, PolicyKind, exports};
 use crate::bad_output::each;
-use crate::bindings::tiers;
+use crate::bindings::{tiers, verdict_scope};
 use crate::candidate::AnyPolicy;
 use crate::decimal::from_amount;
 use crate::fault::Fault;
@@ -21,21 +23,51 @@ use crate::guest_state::GuestState;
 use crate::instance::Instance;
 use crate::policy::Policy;
 
+use scope::Scope;
+use verdicts::Verdicts;
+
 pub(crate) struct Tiers;
+
+/// Where the functions of a tier policy's interfaces are.
+pub(crate) struct Indices {
+    tiers: tiers::GuestIndices,
+    scope: Option<verdict_scope::GuestIndices>,
+}
+
+/// The functions of one instance.
+pub(crate) struct Functions {
+    tiers: tiers::Guest,
+    verdict_scope: Option<verdict_scope::Guest>,
+    /// What it is shown, if not all: known once it is configured.
+    scope: Option<Scope>,
+}
 
 /// A plan, and whether it is the default one.
 pub(crate) type OfferedPlan = (Plan, bool);
 
+/// What a tier policy says of itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Offer {
+    pub plans: Vec<OfferedPlan>,
+    /// What its verdicts depend on; `None` where it wants to be asked each time.
+    pub scope: Option<Scope>,
+}
+
 impl PolicyKind for Tiers {
-    type Indices = tiers::GuestIndices;
-    type Guest = tiers::Guest;
-    type Terms = Vec<OfferedPlan>;
+    type Indices = Indices;
+    type Guest = Functions;
+    type Terms = Offer;
     type Answers = Vec<Opinion>;
+    type Kept = Verdicts;
 
     const KIND: Kind = Kind::Tier;
 
     fn indices(pre: &InstancePre<GuestState>) -> wasmtime::Result<Self::Indices> {
-        tiers::GuestIndices::new(pre)
+        let scoped = exports(pre, "verdict-scope");
+        Ok(Indices {
+            tiers: tiers::GuestIndices::new(pre)?,
+            scope: scoped.then(|| verdict_scope::GuestIndices::new(pre)).transpose()?,
+        })
     }
 
     fn load(
@@ -43,7 +75,22 @@ impl PolicyKind for Tiers {
         store: &mut Store<GuestState>,
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
-        indices.load(store, instance)
+        let scope = indices.scope.as_ref();
+        Ok(Functions {
+            tiers: indices.tiers.load(&mut *store, instance)?,
+            verdict_scope: scope.map(|scope| scope.load(store, instance)).transpose()?,
+            scope: None,
+        })
+    }
+
+    fn configured(
+        guest: &mut Functions,
+        store: &mut Store<GuestState>,
+    ) -> wasmtime::Result<Vec<String>> {
+        if let Some(verdict_scope) = &guest.verdict_scope {
+            guest.scope = Scope::parse(&verdict_scope.call_depends_on(store)?)?;
+        }
+        Ok(Vec::new())
     }
 
     fn any(policy: Arc<Policy<Self>>) -> AnyPolicy {
@@ -51,12 +98,16 @@ impl PolicyKind for Tiers {
     }
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {
-        let plans = instance.set_up(|guest, store| guest.call_plans(store))?;
-        Ok(each("plans", plans, answer::plan)?)
+        let plans = instance.set_up(|guest, store| guest.tiers.call_plans(store))?;
+        let scope = instance.guest().scope;
+        if let Some(scope) = scope {
+            scope.check(instance.needs())?;
+        }
+        Ok(Offer { plans: each("plans", plans, answer::plan)?, scope })
     }
 
-    fn probe(instance: &mut Instance<Self>, plans: &Self::Terms) -> Result<Self::Answers, Fault> {
-        let calls = probe::calls(plans);
+    fn probe(instance: &mut Instance<Self>, offer: &Self::Terms) -> Result<Self::Answers, Fault> {
+        let calls = probe::calls(&offer.plans);
         calls.iter().map(|(call, snapshot)| evaluate(instance, call, snapshot, None)).collect()
     }
 }
@@ -68,17 +119,21 @@ pub(crate) fn evaluate(
     snapshot: &Snapshot,
     estimated_cost: Option<Usd>,
 ) -> Result<Opinion, Fault> {
-    let needs = instance.needs();
+    let (needs, scope) = (instance.needs(), instance.guest().scope);
     let quotas = quotas(snapshot, needs)?;
     let mut rest = &quotas[..];
     let levels: Vec<_> =
         snapshot.levels.iter().map(|state| level(state, &mut rest, needs)).collect();
     let facts = facts(snapshot, estimated_cost, needs);
-    let verdict = with_call(call, snapshot.at, needs, facts, |call, call_bytes| {
+    let verdict = with_call(call, snapshot.at, needs, facts, |mut call, call_bytes| {
         let bytes = call_bytes + LEVEL_BYTES * (levels.len() + quotas.len()) as u64;
-        instance.call(bytes, |guest, store| guest.call_evaluate(store, call, &levels))
+        let mut levels = levels;
+        if let Some(scope) = scope {
+            scope.narrow(&mut call, &mut levels);
+        }
+        instance.call(bytes, |guest, store| guest.tiers.call_evaluate(store, call, &levels))
     })?;
-    Ok(answer::opinion(verdict, levels.len())?)
+    Ok(answer::opinion(verdict, snapshot.levels.len())?)
 }
 
 /// What a level or a quota takes in a guest's memory.
@@ -140,9 +195,37 @@ fn facts(snapshot: &Snapshot, estimated_cost: Option<Usd>, needs: Needs) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use tollgate_domain::{Calendar, Status, Timestamp};
+    use tollgate_domain::{Calendar, Metadata, Status, Timestamp, Usage};
 
     use super::*;
+
+    pub(in crate::kinds::tier) fn call() -> Call {
+        Call {
+            subject: "acme/ann".parse().unwrap(),
+            provider: "gemini".parse().unwrap(),
+            model: "gemini-2.5-flash".parse().ok(),
+            endpoint: None,
+            usage: Usage::new([]).unwrap(),
+            max_tokens: None,
+            features: Vec::new(),
+            service_tier: None,
+            region: None,
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// Levels of these plans.
+    pub(in crate::kinds::tier) fn snapshot(plans: &[Option<&str>]) -> Snapshot {
+        let level = |plan: &Option<&str>| LevelState {
+            subject: "acme".parse().unwrap(),
+            calendar: Calendar::default(),
+            plan: plan.map(|plan| plan.parse().unwrap()),
+            terms: None,
+            status: Status::Active,
+            quotas: Vec::new(),
+        };
+        Snapshot { at: Timestamp::EPOCH, levels: plans.iter().map(level).collect() }
+    }
 
     fn facts_for(needs: &[&str]) -> Vec<(String, String)> {
         let at: Timestamp = "2025-01-05T23:30:00Z".parse().unwrap();

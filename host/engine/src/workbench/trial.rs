@@ -73,7 +73,7 @@ impl Trial {
     /// The plans that it defines.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
         let plans = match &self.policy {
-            AnyPolicy::Tier(policy) => &policy.terms[..],
+            AnyPolicy::Tier(policy) => &policy.terms.plans[..],
             AnyPolicy::Pricing(_) | AnyPolicy::Alert(_) | AnyPolicy::Adjustment(_) => &[],
         };
         plans.iter().map(|(plan, _)| plan)

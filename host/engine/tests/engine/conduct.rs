@@ -180,11 +180,15 @@ fn what_is_pure_is_asked_again_and_nothing_comes_of_it() {
     let policies = folder.open();
     let metrics = |policies: &Policies| policies.policy_metrics().remove(0);
     let rechecks = || metrics(&policies).rechecks;
-    for _ in 0..2_500 {
-        judge_for(&policies, "ann", "good");
-    }
-    eventually("calls are asked again", || rechecks() >= 2);
+    let mut calls = 0;
+    eventually("calls are asked again", || {
+        for _ in 0..1_000 {
+            judge_for(&policies, "ann", "good");
+        }
+        calls += 1_000;
+        rechecks() >= 2
+    });
     let metrics = metrics(&policies);
-    assert_eq!((metrics.policy.as_str(), metrics.calls), ("grants", 2_500));
+    assert_eq!((metrics.policy.as_str(), metrics.calls), ("grants", calls));
     assert!(metrics.faults.iter().all(|(_, count)| *count == 0));
 }

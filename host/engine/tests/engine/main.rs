@@ -9,6 +9,7 @@
 //! - `documents`: what is laid over a policy at runtime;
 //! - `history`: what was active is kept, and can be active again;
 //! - `logging`: what policies write;
+//! - `quiet`: questions that a policy says it need not be asked;
 //! - `reload`: how one set follows another;
 //! - `watching`: how soon a change is seen.
 
@@ -28,6 +29,7 @@ mod documents;
 mod faults;
 mod history;
 mod logging;
+mod quiet;
 mod reload;
 mod support;
 mod watching;

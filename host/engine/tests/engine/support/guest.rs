@@ -101,6 +101,7 @@ pub fn tier_component(definitions: &str, evaluate: &str) -> Vec<u8> {
 fn tier_exports(definitions: &str, evaluate: &str) -> String {
     format!(
         r#"{definitions}
+        (func (export "tollgate:policy/verdict-scope@0.1.0#depends-on") (result i32) (i32.const 0))
         (func $recurse (call $recurse) (call $recurse))
         (func $refuse (param $reason i32) (param $level i32)
             (i32.store (i32.const 256) (i32.const 1))
@@ -153,6 +154,31 @@ fn pricing(lines: &str, price: &str) -> Vec<u8> {
         (func (export "tollgate:policy/coded-prices@0.1.0#price") {call} (result i32) {price})"#
     );
     component(&exports, "token-pricing.wasm", |text| text)
+}
+
+/// An alert policy that says that nothing is due below twice a limit, and raises an alert all the
+/// same whenever it is asked.
+pub fn loud_alert_component() -> Vec<u8> {
+    let due = r#"
+        (data (i32.const 624) "info")
+        (data (i32.const 704) "\00\03\00\00\01\00\00\00")
+        (func (export "tollgate:policy/alerts@0.1.0#due") (param i32 i32) (result i32)
+            ;; The first reading, at 80 %: a word for its kind, `info` for its severity.
+            (i32.store (i32.const 772) (i32.const 80))
+            (i32.store (i32.const 776) (i32.const 512)) (i32.store (i32.const 780) (i32.const 4))
+            (i32.store (i32.const 784) (i32.const 624)) (i32.store (i32.const 788) (i32.const 4))
+            (i32.const 704))"#;
+    let list = "(param i32 i32) (result i32) (i32.const 0)";
+    let exports = format!(
+        r#"{due}
+        (func (export "tollgate:policy/alerts@0.1.0#recommend") {list})
+        (func (export "tollgate:policy/advice@0.1.0#candidates") {list})
+        (func (export "tollgate:policy/advice@0.1.0#advise")
+            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+        (func (export "tollgate:policy/quiet-alerts@0.1.0#quiet-below") (result i32)
+            (i32.const 200))"#
+    );
+    component(&exports, "threshold-alerts.wasm", |text| text)
 }
 
 /// A component of the same world as a shipped plugin. Whatever answers with the address 0 answers
