@@ -81,8 +81,7 @@ impl Comparison {
     }
 
     pub fn differed(&self, question: Question, active: Answer, candidate: Answer) {
-        self.differed.fetch_add(1, Relaxed);
-        self.show(question, json(&active), json(&candidate));
+        self.show(&self.differed, question, json(&active), json(&candidate));
     }
 
     pub fn faulted(
@@ -92,18 +91,19 @@ impl Comparison {
         fault: &Fault,
         candidate_failed: bool,
     ) {
-        self.faulted.fetch_add(1, Relaxed);
         let fault = serde_json::json!({ "fault": fault.kind(), "message": fault.to_string() });
         match candidate_failed {
-            true => self.show(question, json(&answer), fault),
-            false => self.show(question, fault, json(&answer)),
+            true => self.show(&self.faulted, question, json(&answer), fault),
+            false => self.show(&self.faulted, question, fault, json(&answer)),
         }
     }
 
-    fn show(&self, question: Question, active: Value, candidate: Value) {
+    /// Counts a call and shows it, in one go: whoever sees the count sees the call.
+    fn show(&self, count: &AtomicU64, question: Question, active: Value, candidate: Value) {
         let subject = question.subject().cloned();
         let example = Example { subject, input: json(&question), active, candidate };
         let mut examples = self.examples.lock();
+        count.fetch_add(1, Relaxed);
         if examples.first.len() < FIRST_MAX {
             examples.first.push(example);
             return;
@@ -124,6 +124,7 @@ impl ShadowInfo {
             Rollout::Canary { percent } => ("canary", Some(percent)),
         };
         let comparison = &card.comparison;
+        let examples = comparison.examples.lock();
         let [agreed, differed, faulted, passed_over] = [
             &comparison.agreed,
             &comparison.differed,
@@ -131,7 +132,6 @@ impl ShadowInfo {
             &comparison.passed_over,
         ]
         .map(|count| count.load(Relaxed));
-        let examples = comparison.examples.lock();
         Some(Self {
             name: card.manifest.name.clone(),
             stage,
