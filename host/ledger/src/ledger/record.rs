@@ -115,7 +115,9 @@ impl<S: Store> Ledger<S> {
         loop {
             match self.attempt(&id, &report.subject, plans, clock, &mut decide)? {
                 Step::Done(Some(found)) => return Ok(Begun(Beginning::Found(found))),
-                Step::Queued(Some(found), answer) => return Ok(Begun(Beginning::Queued(found, answer))),
+                Step::Queued(Some(found), answer) => {
+                    return Ok(Begun(Beginning::Queued(found, answer)));
+                }
                 Step::Done(None) | Step::Queued(None, _) => return Ok(Begun(Beginning::Undecided)),
                 Step::Wait => wait(self.committer.barrier())?,
             }

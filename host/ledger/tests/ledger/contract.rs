@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollgate_domain::{Decision, QuotaState, Span, SubjectId, Timestamp, Window};
 use tollgate_ledger::backup::{Reader, Record, Summary};
 use tollgate_ledger::store::Store;
-use tollgate_ledger::{Events, Ledger, LedgerError, Period, State};
+use tollgate_ledger::{Events, Ledger, LedgerError, Period, State, Turn};
 
 use crate::support::*;
 
@@ -27,6 +27,44 @@ on_every_store! {
         let elsewhere = record(&ledger, &plans, &report("bob", Some("e1"), 6, now), now).await;
         assert!(!elsewhere.unwrap().duplicate, "names are each subject's own");
         assert_eq!(tokens(&used(&ledger, &plans, "ann", Period::Current, now).await), 5);
+    }
+
+    async fn uses_that_are_begun_in_a_row_end_each_as_if_it_were_alone(store: Arc<impl Store>) {
+        let (ledger, plans, now) = (Ledger::open(store).unwrap(), book(vec![]), noon());
+        let turn = Turn::default();
+        let uses = [("e1", 5), ("e2", 7), ("e1", 5), ("e1", 6)];
+        let begun = uses.map(|(name, tokens)| {
+            let report = Arc::new(report("ann", Some(name), tokens, now));
+            let begun = ledger.begin_record(&report, &turn, &plans, now, |_| vec![]).unwrap();
+            (report, begun)
+        });
+        let mut ended = Vec::new();
+        for (report, begun) in begun {
+            ended.push(match ledger.end_record(begun).await.unwrap() {
+                Some(recorded) => Ok(recorded.duplicate),
+                // One of the same name was on its way.
+                None => record(&ledger, &plans, &report, now).await.map(|it| it.duplicate),
+            });
+        }
+        assert!(
+            matches!(&ended[..], [Ok(false), Ok(false), Ok(true), Err(LedgerError::Contradiction)]),
+            "{ended:?}"
+        );
+        assert_eq!(tokens(&used(&ledger, &plans, "ann", Period::Current, now).await), 12);
+    }
+
+    async fn a_use_is_recorded_anew_where_another_host_was_faster(store: Arc<impl Store>) {
+        let (plans, now) = (book(vec![]), noon());
+        let [one, other] = [(); 2].map(|()| Ledger::open(store.clone()).unwrap());
+        for ledger in [&one, &other] {
+            record(ledger, &plans, &report("ann", None, 1, now), now).await.unwrap();
+        }
+        // The first does not know what the other has recorded since.
+        let report = Arc::new(report("ann", None, 5, now));
+        let begun = one.begin_record(&report, &Turn::default(), &plans, now, |_| vec![]).unwrap();
+        assert!(one.end_record(begun).await.unwrap().is_none());
+        record(&one, &plans, &report, now).await.unwrap();
+        assert_eq!(tokens(&used(&one, &plans, "ann", Period::Current, now).await), 7);
     }
 
     async fn an_event_is_found_by_either_of_its_names(store: Arc<impl Store>) {

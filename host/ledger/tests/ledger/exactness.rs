@@ -142,7 +142,8 @@ async fn an_alert_is_raised_once_a_window_however_often_a_policy_asks_for_it() {
     };
     let raised = async |now| {
         let report = report("ann", None, 1, now);
-        let recorded = ledger.record(&report.into(), &Turn::default(), &plans, now, always).await.unwrap();
+        let recorded =
+            ledger.record(&report.into(), &Turn::default(), &plans, now, always).await.unwrap();
         recorded.event.raised.iter().map(|r| r.alert.threshold).collect::<Vec<_>>()
     };
     assert_eq!(raised(now).await, [80, 90]);

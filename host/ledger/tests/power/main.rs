@@ -252,7 +252,8 @@ impl Writer {
             2 => {
                 report.key = None;
                 let turn = Turn::default();
-                let recorded = ledger.record(&report.into(), &turn, plans, now, warn).await.unwrap();
+                let recorded =
+                    ledger.record(&report.into(), &turn, plans, now, warn).await.unwrap();
                 for alert in recorded.alerts.iter().filter(|_| self.told) {
                     self.facts.add(Fact::Alerted(alert.id));
                 }
@@ -264,7 +265,10 @@ impl Writer {
                 }
             }
             _ => {
-                ledger.record(&report.into(), &Turn::default(), plans, now, |_| vec![]).await.unwrap();
+                ledger
+                    .record(&report.into(), &Turn::default(), plans, now, |_| vec![])
+                    .await
+                    .unwrap();
                 if let Some(key) = key {
                     let event = key.to_owned();
                     self.facts.add(Fact::Recorded { path, event, tokens });
