@@ -59,15 +59,22 @@ impl Amount {
 
     /// This amount and `percent` of it, rounded down to the 18th decimal.
     pub fn plus_percent(self, percent: u32) -> Self {
-        self.saturating_add(self.percent(percent))
-    }
-
-    /// `percent` of this amount, rounded down to the 18th decimal.
-    pub fn percent(self, percent: u32) -> Self {
         // Whole and fraction apart: the product of a large amount with 100 would not fit.
         let (whole, rest) = (self.0 / 100, self.0 % 100);
         let percent = i128::from(percent);
-        Self(whole.saturating_mul(percent).saturating_add(rest * percent / 100))
+        let extra = whole.saturating_mul(percent) + rest * percent / 100;
+        Self(self.0.saturating_add(extra))
+    }
+
+    /// Whether it is less than `percent` of another; no where either is too large to tell.
+    pub fn is_below_percent(self, percent: u32, of: Self) -> bool {
+        let (this, share) = (self.0.checked_mul(100), of.0.checked_mul(percent.into()));
+        this.zip(share).is_some_and(|(this, share)| this < share)
+    }
+
+    /// Without its decimals.
+    pub const fn whole(self) -> i128 {
+        self.0 / ONE
     }
 
     /// How many of its 18th decimal: exact, for what needs the number itself.
@@ -379,8 +386,11 @@ mod tests {
     fn percent_is_of_the_whole_amount() {
         assert_eq!(amount("250").plus_percent(10), amount("275"));
         assert_eq!(amount("0.05").plus_percent(50), amount("0.075"));
-        assert_eq!(amount("200").percent(80), amount("160"));
-        assert_eq!(amount("0.000000000000000003").percent(50), amount("0.000000000000000001"));
+        assert!(amount("159.999999999999999999").is_below_percent(80, amount("200")));
+        assert!(!amount("160").is_below_percent(80, amount("200")));
+        assert!(!amount("0").is_below_percent(0, amount("200")));
+        assert!(!amount("0").is_below_percent(u32::MAX, amount("100000000000000000000")));
+        assert_eq!((amount("17.9").whole(), amount("0.999").whole()), (17, 0));
     }
 
     proptest! {

@@ -3,9 +3,9 @@
 use tollgate_domain::{Call, Opinion, Refusal, Snapshot, Usd, reason};
 
 use crate::beside::Seat;
+use crate::fault::Fault;
 use crate::kinds::Tiers;
 use crate::manifest::OnFailure;
-use crate::fault::Fault;
 use crate::policy::{Handle, RECHECK_EVERY};
 use crate::question::Evaluate;
 

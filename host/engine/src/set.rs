@@ -201,9 +201,11 @@ impl PolicySet {
     /// that has any.
     pub fn planner(&self, plan: &PlanId) -> Option<&str> {
         let mut tiers = self.tiers.iter().map(|seat| &seat.policy);
-        let has =
-            |policy: &&Arc<Policy<Tiers>>| policy.terms.plans.iter().any(|(own, _)| own.id == *plan);
-        let first = || self.tiers.iter().map(|seat| &seat.policy).find(|p| !p.terms.plans.is_empty());
+        let has = |policy: &&Arc<Policy<Tiers>>| {
+            policy.terms.plans.iter().any(|(own, _)| own.id == *plan)
+        };
+        let first =
+            || self.tiers.iter().map(|seat| &seat.policy).find(|p| !p.terms.plans.is_empty());
         Some(&tiers.find(has).or_else(first)?.card.manifest.name)
     }
 

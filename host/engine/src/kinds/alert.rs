@@ -54,7 +54,8 @@ pub(crate) struct Attention {
 impl Attention {
     /// Whether there is nothing to be said of a reading.
     pub fn is_quiet(&self, reading: &Reading) -> bool {
-        reading.before.max(reading.after) < reading.limit.percent(self.quiet_below)
+        let most = reading.before.max(reading.after);
+        most.is_below_percent(self.quiet_below, reading.limit)
     }
 }
 
@@ -115,7 +116,8 @@ impl PolicyKind for Alerts {
 
     fn terms(instance: &mut Instance<Self>) -> Result<Self::Terms, Fault> {
         instance.set_up(|guest, store| {
-            let quiet_below = guest.quiet.as_ref().map_or(Ok(0), |it| it.call_quiet_below(store))?;
+            let quiet_below =
+                guest.quiet.as_ref().map_or(Ok(0), |it| it.call_quiet_below(store))?;
             Ok(Attention { advises: guest.advice.is_some(), quiet_below })
         })
     }

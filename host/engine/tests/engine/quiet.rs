@@ -6,8 +6,8 @@ use tollgate_engine::{Policies, PolicyMetrics, PolicySet};
 use crate::support::{Folder, active, call, eventually, guest, rejection, snapshot};
 
 fn metrics(policies: &Policies, name: &str) -> PolicyMetrics {
-    let all = policies.policy_metrics().into_iter();
-    all.filter(|policy| policy.policy == name).next_back().expect("the policy is active")
+    let mut all = policies.policy_metrics().into_iter();
+    all.find(|policy| policy.policy == name).expect("the policy is active")
 }
 
 fn judged(set: &PolicySet, call: &Call) -> Opinion {
@@ -28,7 +28,8 @@ fn verdicts_that_depend_on_little_are_given_once() {
     }
     assert_eq!(spent(), after_one, "neither subject nor model matter");
     assert_eq!(metrics(&policies, "standard-tiers").calls, 3, "it was asked all the same");
-    let wanting = Call { features: vec!["white_label".parse().unwrap()], ..call("gemini", "m", &[]) };
+    let wanting =
+        Call { features: vec!["white_label".parse().unwrap()], ..call("gemini", "m", &[]) };
     assert_eq!(judged(&set, &call("gemini", "m", &[])).refusal, None);
     assert!(judged(&set, &wanting).refusal.is_some(), "features do");
     assert!(spent() > after_one);
@@ -67,9 +68,8 @@ fn an_alert_policy_is_not_asked_below_what_it_calls_quiet() {
     let policies = Folder::shipped().open();
     let set = active(&policies);
     let calls = || metrics(&policies, "threshold-alerts").calls;
-    let due = |before: u64, after: u64| -> Vec<Alert> {
-        set.alerter().due(&[reading(before, after)])
-    };
+    let due =
+        |before: u64, after: u64| -> Vec<Alert> { set.alerter().due(&[reading(before, after)]) };
     assert_eq!((due(0, 79), calls()), (vec![], 0));
     assert_eq!((due(79, 80).len(), calls()), (1, 1));
     due(85, 70);

@@ -1,24 +1,26 @@
 //! The header fields of the IETF draft on rate limits, and `Retry-After`. Their numbers are
 //! whole requests, so they speak of quotas on calls only.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use tollgate_domain::{Amount, Decision, LevelState, QuotaState, Timestamp, Window};
 
-/// More digits than a structured field's integer may have.
-const DIGITS_MAX: usize = 15;
+/// The most that a structured field's integer may be (RFC 9651, 3.3.1).
+const WHOLE_MAX: i128 = 999_999_999_999_999;
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// `RateLimit-Policy` and `RateLimit`, where there is something to say.
-pub fn headers(decision: &Decision) -> HeaderMap {
+pub fn headers(decision: &Decision) -> Option<[(HeaderName, HeaderValue); 2]> {
     let (mut policies, mut limits) = (String::new(), String::new());
+    let at = decision.snapshot.at;
     for (level, quota, remaining) in tightest(decision) {
+        let whole = (quota.limit.and_then(whole), whole(remaining));
+        let (Some(limit), Some(remaining)) = whole else { continue };
         let separator = if policies.is_empty() { "" } else { ", " };
-        let (Some(limit), at) = (quota.limit.and_then(whole), decision.snapshot.at) else {
-            continue;
-        };
         // Writing to a `String` cannot fail.
         let _ = write!(policies, "{separator}\"{}\";q={limit}", quota.name);
         let _ = write!(limits, "{separator}\"{}\";r={remaining}", quota.name);
@@ -28,19 +30,17 @@ pub fn headers(decision: &Decision) -> HeaderMap {
             let _ = write!(limits, ";t={}", seconds(reset.since(at)));
         }
     }
-    let named = [("ratelimit-policy", policies), ("ratelimit", limits)].into_iter();
-    named
-        .filter(|(_, value)| !value.is_empty())
-        .filter_map(|(name, value)| {
-            let value = HeaderValue::try_from(value).ok()?;
-            Some((HeaderName::from_static(name), value))
-        })
-        .collect()
+    if policies.is_empty() {
+        return None;
+    }
+    // Names of quotas are valid in a header.
+    let [policies, limits] = [policies, limits].map(|text| HeaderValue::try_from(text).ok());
+    Some([(POLICY, policies?), (LIMIT, limits?)])
 }
 
 /// `Retry-After`, where a reset will help: not before the last of the violated quotas has reset,
 /// and of those over sliding windows, not before enough has left for the call to fit.
-pub fn retry_after(decision: &Decision) -> HeaderMap {
+pub fn retry_after(decision: &Decision) -> Option<[(HeaderName, HeaderValue); 1]> {
     let at = decision.snapshot.at;
     let fits_at = decision.denial.as_ref().and_then(|denial| denial.fits_at);
     let resets: Option<Vec<Timestamp>> = decision
@@ -53,7 +53,7 @@ pub fn retry_after(decision: &Decision) -> HeaderMap {
         .collect();
     let latest = resets.and_then(|resets| resets.into_iter().max());
     let wait = latest.map(|latest| HeaderValue::from(seconds(latest.since(at))));
-    wait.map(|wait| (header::RETRY_AFTER, wait)).into_iter().collect()
+    wait.map(|wait| [(header::RETRY_AFTER, wait)])
 }
 
 /// When a quota resets, if the call fits then.
@@ -66,28 +66,27 @@ fn helpful_reset(quota: &QuotaState) -> Option<Timestamp> {
     quota.resets_at.filter(|_| fits)
 }
 
-/// The limited quotas on calls, each with what remains of it. Where levels have quotas of one
-/// name, the tightest speaks for all: a name stands for one policy in these fields.
-fn tightest(decision: &Decision) -> Vec<(&LevelState, &QuotaState, String)> {
-    let mut found = BTreeMap::new();
+/// The limited quotas on calls, by their names, each with what remains of it. Where levels have
+/// quotas of one name, the tightest speaks for all: a name stands for one policy in these fields.
+fn tightest(decision: &Decision) -> Vec<(&LevelState, &QuotaState, Amount)> {
+    let mut found: Vec<(&LevelState, &QuotaState, Amount)> = Vec::new();
     for level in &decision.snapshot.levels {
         for quota in level.quotas.iter().filter(|quota| quota.meter.as_str() == "calls") {
             let Some(remaining) = quota.remaining() else { continue };
-            let tightest = found.entry(&quota.name).or_insert((level, quota, remaining));
-            if remaining < tightest.2 {
-                *tightest = (level, quota, remaining);
+            match found.iter_mut().find(|(_, other, _)| other.name == quota.name) {
+                Some(tightest) if remaining < tightest.2 => *tightest = (level, quota, remaining),
+                Some(_) => {}
+                None => found.push((level, quota, remaining)),
             }
         }
     }
-    let found = found.into_values();
-    found.filter_map(|(level, quota, rest)| Some((level, quota, whole(rest)?))).collect()
+    found.sort_by_key(|(_, quota, _)| &quota.name);
+    found
 }
 
 /// The whole part, if a structured field can hold it.
-fn whole(amount: Amount) -> Option<String> {
-    let mut text = amount.to_string();
-    text.truncate(text.find('.').unwrap_or(text.len()));
-    Some(text).filter(|text| text.len() <= DIGITS_MAX)
+fn whole(amount: Amount) -> Option<i128> {
+    Some(amount.whole()).filter(|whole| *whole <= WHOLE_MAX)
 }
 
 /// Rounded up: who comes back a moment early is refused again.
@@ -133,8 +132,8 @@ mod tests {
         tollgate_domain::decide(Snapshot { at, levels }, Default::default())
     }
 
-    fn printed(headers: &HeaderMap) -> Vec<&str> {
-        headers.values().map(|value| value.to_str().unwrap()).collect()
+    fn printed<const N: usize>(headers: &Option<[(HeaderName, HeaderValue); N]>) -> Vec<&str> {
+        headers.iter().flatten().map(|(_, value)| value.to_str().unwrap()).collect()
     }
 
     #[test]
@@ -145,7 +144,7 @@ mod tests {
             printed(&headers(&decision(levels))),
             ["\"gemini_calls\";q=5000;w=2678400", "\"gemini_calls\";r=4200;t=86401"]
         );
-        assert!(headers(&decision(vec![level(vec![quota("gemini_tokens", 9, 1)])])).is_empty());
+        assert_eq!(headers(&decision(vec![level(vec![quota("gemini_tokens", 9, 1)])])), None);
     }
 
     #[test]
@@ -186,7 +185,7 @@ mod tests {
         assert_eq!(printed(&after(vec![hour()])), ["1"]);
         assert_eq!(printed(&after(vec![hour(), quota("gemini_calls", 5, 5)])), ["86401"]);
         let never = QuotaState { resets_at: None, ..quota("trial_calls", 5, 5) };
-        assert!(after(vec![hour(), never]).is_empty());
-        assert!(after(vec![quota("no_calls", 0, 0)]).is_empty());
+        assert_eq!(after(vec![hour(), never]), None);
+        assert_eq!(after(vec![quota("no_calls", 0, 0)]), None);
     }
 }

@@ -89,9 +89,8 @@ fn rate_one(service: &Service, line: &[u8]) -> Result<RatedUse, Problem> {
 fn begin(service: &Service, rated: Chunk<RatedUse>) -> Chunk<Recording> {
     let mut begun = Vec::with_capacity(rated.len());
     for rated in rated {
-        let outcome = rated.and_then(|rated| {
-            of_one(rated.and_then(|rated| Ok(service.begin_recording(rated)?)))
-        });
+        let outcome = rated
+            .and_then(|rated| of_one(rated.and_then(|rated| Ok(service.begin_recording(rated)?))));
         let is_last = outcome.is_err();
         begun.push(outcome);
         if is_last {
@@ -106,7 +105,9 @@ async fn end(service: Arc<Service>, begun: Chunk<Recording>) -> Chunk<Recorded> 
     let mut ended = Vec::with_capacity(begun.len());
     for begun in begun {
         ended.push(match begun {
-            Ok(Ok(recording)) => of_one(service.end_recording(recording).await.map_err(Problem::from)),
+            Ok(Ok(recording)) => {
+                of_one(service.end_recording(recording).await.map_err(Problem::from))
+            }
             Ok(Err(problem)) => Ok(Err(problem)),
             Err(problem) => Err(problem),
         });
