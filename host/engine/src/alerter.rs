@@ -8,7 +8,7 @@ use crate::kinds::{Alerts, ModelName, ModelUse, Outlook, Recommendation};
 use crate::policy::Handle;
 use crate::question::{Advise, Candidates, Due, Recommend};
 
-/// The alert policies of one set, each with an instance at hand, as in [`Judge`](crate::Judge).
+/// The alert policies of one set, each with an instance at hand unless it is seldom asked, as in [`Judge`](crate::Judge).
 pub struct Alerter {
     alerts: Vec<Handle<Alerts>>,
 }

@@ -9,7 +9,7 @@ use crate::manifest::OnFailure;
 use crate::policy::{Handle, RECHECK_EVERY};
 use crate::question::Evaluate;
 
-/// The tier policies of one set, each with an instance at hand. Made before the ledger's lock is
+/// The tier policies of one set, each with an instance at hand unless its verdicts are kept. Made before the ledger's lock is
 /// taken, so that nothing is started while others wait for it; best just before, since the
 /// instances are everybody's.
 pub struct Judge {
