@@ -66,7 +66,7 @@ pub(crate) fn compiling_config(options: &Options) -> Config {
         .wasm_exceptions(false)
         // A policy runs millions of times for each time it is compiled.
         .cranelift_opt_level(OptLevel::Speed)
-        // Half the wait between a replaced plugin and the first call that it decides.
+        // Half the wait for a start that has everything to compile.
         .parallel_compilation(true)
         // As much address space as the largest policy may have memory, not the usual 4 GiB a
         // memory, which containers with a limit on address space refuse. It costs a bounds

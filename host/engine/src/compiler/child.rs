@@ -66,7 +66,11 @@ pub fn compile_as_child(
     input.read_to_end(&mut component)?;
     let options = Options { memory_mib_max: order.plugin_memory_mib_max, ..Options::new("") };
     let refused = |error| CompileError::Refused(format!("{error:#}"));
-    let engine = Engine::new(&runtime::compiling_config(&options)).map_err(refused)?;
+    let mut config = runtime::compiling_config(&options);
+    // Beside a service that decides calls, one core is enough: on each core at work, a call now and
+    // then waits for its turn.
+    config.parallel_compilation(!order.nice);
+    let engine = Engine::new(&config).map_err(refused)?;
     let code = engine.precompile_component(&component).map_err(refused)?;
     output.write_all(&code)?;
     Ok(output.flush()?)
