@@ -150,6 +150,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_in_a_scope_is_not_shown() {
+        let shown = |words: &[&str]| {
+            let mut call =
+                types::Call { provider: "gemini", model: Some("m"), usage: &[], at: 5, facts: &[] };
+            let mut levels = [tiers::Level { subject: "acme", plan: Some("free"), quotas: &[] }];
+            parse(words, &[]).unwrap().unwrap().narrow(&mut call, &mut levels);
+            (call.provider, call.model, call.at, levels[0].subject, levels[0].plan)
+        };
+        assert_eq!(shown(&["plan"]), ("", None, 0, "", Some("free")));
+        assert_eq!(shown(&["provider", "model"]), ("gemini", Some("m"), 0, "", None));
+    }
+
+    #[test]
     fn questions_that_differ_in_the_scope_have_different_keys_and_others_the_same() {
         let scope = parse(&["provider", "plan", "features"], &["features"]).unwrap().unwrap();
         let key = |provider: &str, features: &[&str], plans: &[Option<&str>]| {
