@@ -7,7 +7,7 @@ use axum::Error;
 use axum::body::{Body, BodyDataStream};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::stream::{self, Fuse, Stream, StreamExt};
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter};
 use tokio::task::coop::consume_budget;
 
 /// Of one line, its end not counted.
@@ -15,6 +15,9 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Of the lines that are taken together, unless it is one alone.
 const TOGETHER_BYTES_MAX: usize = 64 << 10;
+
+/// How many lines are taken together: what becomes of a short line may take more room than it.
+const TOGETHER_MAX: usize = 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lines {
@@ -86,7 +89,8 @@ impl Reader {
             return Lines::TooLong;
         }
         let together = self.buffer.len().min(TOGETHER_BYTES_MAX).max(end + 1);
-        let last = memrchr(b'\n', &self.buffer[..together]).unwrap_or(end);
+        let ends = memchr_iter(b'\n', &self.buffer[..together]).take(TOGETHER_MAX);
+        let last = ends.last().unwrap_or(end);
         Lines::Whole(self.buffer.split_to(last + 1).freeze())
     }
 }
@@ -149,6 +153,17 @@ mod tests {
             Lines::TooLong => 0,
         });
         assert_eq!(sizes.collect::<Vec<_>>(), [655, 345, 655, 655, 327]);
+    }
+
+    #[tokio::test]
+    async fn of_the_shortest_lines_only_so_many_are_held() {
+        let body = Body::from("x\n".repeat(2 * TOGETHER_MAX + 1));
+        let taken: Vec<_> = lines(body).try_collect().await.unwrap();
+        let counts = taken.iter().map(|lines| match lines {
+            Lines::Whole(lines) => each(lines).count(),
+            Lines::TooLong => 0,
+        });
+        assert_eq!(counts.collect::<Vec<_>>(), [TOGETHER_MAX, TOGETHER_MAX, 1]);
     }
 
     #[tokio::test]
