@@ -208,14 +208,21 @@ impl History {
         Ok(Some(Record { members }))
     }
 
-    /// That the archive has all that a policy of a past revision was made of.
-    pub fn check(&self, member: &Member) -> Result<(), ArchiveError> {
-        member.parts.iter().try_for_each(|part| self.bytes(part).map(drop))
+    /// What a policy of a past revision was made of, as if it lay in the folder. An error where the
+    /// archive does not have all of it.
+    pub fn whole_source(&self, member: &Member) -> Result<Source, ArchiveError> {
+        let read = |part: &PartId| Ok((part.digest, self.bytes(part)?.into()));
+        let read = member.parts.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(self.source_of(member, read))
     }
 
-    /// What a policy of a past revision was made of, as if it lay in the folder.
+    /// The same, where what is missing is why there is none.
     pub fn source(&self, member: &Member) -> Source {
-        let kept = Kept { parts: &member.parts, history: self };
+        self.source_of(member, BTreeMap::new())
+    }
+
+    fn source_of(&self, member: &Member, read: BTreeMap<Digest, Arc<[u8]>>) -> Source {
+        let kept = Kept { parts: &member.parts, history: self, read };
         let mut source = source::read(&member.name, &member.documents, &kept);
         if let Ok(files) = &mut source.files {
             // What decides in a revision decides, whatever trial it was on when it did.
@@ -249,12 +256,17 @@ impl History {
 struct Kept<'a> {
     parts: &'a [PartId],
     history: &'a History,
+    /// What was read of it before.
+    read: BTreeMap<Digest, Arc<[u8]>>,
 }
 
 impl Origin for Kept<'_> {
     fn fetch(&self, path: &Path, _: u64) -> Result<Arc<[u8]>, String> {
         let of_path = |id: &&PartId| Path::new(&id.path) == path;
         let id = self.parts.iter().find(of_path).ok_or_else(|| missing(path.display()))?;
+        if let Some(bytes) = self.read.get(&id.digest) {
+            return Ok(bytes.clone());
+        }
         Ok(self.history.bytes(id).map_err(|error| error.to_string())?.into())
     }
 

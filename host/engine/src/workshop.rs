@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use crate::assembly::Candidates;
 use crate::candidate::AnyPolicy;
 use crate::digest::Digest;
@@ -47,9 +49,30 @@ impl Workshop {
         works: &Works,
     ) -> Candidates {
         let mut candidates = Candidates::new();
-        for source in sources {
-            let name = source.name.clone();
-            candidates.insert(name, self.candidate(source, active, works));
+        let mut unknown = Vec::new();
+        for Source { name, files, .. } in sources {
+            let outcome = match files {
+                Ok(files) => match self.known(&name, version(&files), active) {
+                    Some(outcome) => outcome,
+                    None => {
+                        unknown.push((name, files));
+                        continue;
+                    }
+                },
+                Err(refused) => Err(refused),
+            };
+            candidates.insert(name, outcome);
+        }
+        // Where nothing is active nobody is served, and a start has all processors to itself.
+        let made = match active.is_empty() {
+            true => self.make_at_once(unknown, works),
+            false => {
+                unknown.into_iter().map(|(name, files)| self.make(name, files, works)).collect()
+            }
+        };
+        for (name, seen) in made {
+            candidates.insert(name.clone(), seen.outcome.clone());
+            self.seen.insert(name, seen);
         }
         self.seen.retain(|name, _| candidates.contains_key(name));
         self.plugins.retain(|_, plugin| plugin.strong_count() > 0);
@@ -64,27 +87,69 @@ impl Workshop {
         works: &Works,
     ) -> Result<AnyPolicy, Refused> {
         let files = files?;
-        let version = (files.manifest.digest, files.plugin_digest, files.manifest.rollout);
-        let known = active_with(active, &name, version)
-            .or_else(|| self.seen.remove(&name).filter(|seen| seen.is(version)));
-        let seen = known.unwrap_or_else(|| Seen { version, outcome: self.build(files, works) });
+        if let Some(outcome) = self.known(&name, version(&files), active) {
+            return outcome;
+        }
+        let (name, seen) = self.make(name, files, works);
         let outcome = seen.outcome.clone();
         self.seen.insert(name, seen);
         outcome
+    }
+
+    /// What became of a version that is active, or was seen last.
+    fn known(
+        &mut self,
+        name: &str,
+        version: Version,
+        active: &[AnyPolicy],
+    ) -> Option<Result<AnyPolicy, Refused>> {
+        if let Some(seen) = active_with(active, name, version) {
+            self.seen.insert(name.to_owned(), seen);
+        }
+        let seen = self.seen.get(name).filter(|seen| seen.is(version));
+        seen.map(|seen| seen.outcome.clone())
+    }
+
+    fn make(&mut self, name: String, files: Files, works: &Works) -> (String, Seen) {
+        let version = version(&files);
+        (name, Seen { version, outcome: self.build(files, works) })
+    }
+
+    /// Makes all of them on all processors. A plugin that several manifests name is loaded once.
+    fn make_at_once(
+        &mut self,
+        unknown: Vec<(String, Files)>,
+        works: &Works,
+    ) -> Vec<(String, Seen)> {
+        let plugins: BTreeMap<_, _> =
+            unknown.iter().map(|(_, files)| (files.plugin_digest, files.plugin.clone())).collect();
+        let load =
+            |(digest, bytes): (Digest, Arc<[u8]>)| (digest, self.load(&bytes, digest, works));
+        let loaded: HashMap<_, _> = plugins.into_par_iter().map(load).collect();
+        for (digest, plugin) in &loaded {
+            self.plugins.extend(plugin.iter().map(|plugin| (*digest, Arc::downgrade(plugin))));
+        }
+        let make = |(name, files): (String, Files)| {
+            let plugin = loaded[&files.plugin_digest].clone();
+            (name, Seen { version: version(&files), outcome: build(files.manifest, plugin, works) })
+        };
+        unknown.into_par_iter().map(make).collect()
     }
 
     /// What files come to, whatever is active or was seen.
     pub fn build(&mut self, files: Files, works: &Works) -> Result<AnyPolicy, Refused> {
         let Files { manifest, plugin, plugin_digest } = files;
         verify(&manifest, &works.options)?;
-        let compiled = self.plugins.get(&plugin_digest).and_then(Weak::upgrade);
-        let plugin = match compiled {
-            Some(plugin) => plugin,
-            None => Arc::new(Plugin::load(&works.runtime, &plugin, plugin_digest)?),
-        };
-        plugin.check_kind(manifest.kind)?;
+        let plugin = self.load(&plugin, plugin_digest, works)?;
         self.plugins.insert(plugin_digest, Arc::downgrade(&plugin));
-        AnyPolicy::build(Arc::new(manifest), plugin, works)
+        build(manifest, Ok(plugin), works)
+    }
+
+    fn load(&self, plugin: &[u8], digest: Digest, works: &Works) -> Result<Arc<Plugin>, Refused> {
+        match self.plugins.get(&digest).and_then(Weak::upgrade) {
+            Some(plugin) => Ok(plugin),
+            None => Plugin::load(&works.runtime, plugin, digest).map(Arc::new),
+        }
     }
 }
 
@@ -93,6 +158,21 @@ impl Seen {
         let passing = matches!(&self.outcome, Err(refused) if refused.passing);
         self.version == version && !passing
     }
+}
+
+fn version(files: &Files) -> Version {
+    (files.manifest.digest, files.plugin_digest, files.manifest.rollout)
+}
+
+fn build(
+    manifest: Manifest,
+    plugin: Result<Arc<Plugin>, Refused>,
+    works: &Works,
+) -> Result<AnyPolicy, Refused> {
+    verify(&manifest, &works.options)?;
+    let plugin = plugin?;
+    plugin.check_kind(manifest.kind)?;
+    AnyPolicy::build(Arc::new(manifest), plugin, works)
 }
 
 fn active_with(active: &[AnyPolicy], name: &str, version: Version) -> Option<Seen> {

@@ -46,7 +46,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let clock = settings.clock_start.map_or_else(Clock::system, Clock::starting_at);
     let ledger = Arc::new(open_ledger(settings)?);
-    let notifier = Notifier::new(ledger.clone(), clock, &settings.notify)?;
+    // It reads the certificates that the system trusts, which need not wait for the policies.
+    let (told, settings_of_it) = (ledger.clone(), settings.notify.clone());
+    let notifier = spawn_blocking(move || Notifier::new(told, clock, &settings_of_it));
     let archive = Arc::new(Shelf(ledger.store().clone()));
     let compiled = settings.place.data.join("compiled");
     let compiling = Some(compiling(Some(compiled), settings.compile_seconds)?);
@@ -54,6 +56,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let options = Options { compiling, log_context, ..Options::new(&settings.policies) };
     let policies = Policies::resume(options, Arc::new(move || clock.now()), archive)
         .with_context(|| format!("cannot use policies in {}", settings.policies.display()))?;
+    let notifier = notifier.await.context("the notifications broke down")??;
     let _watch = policies.watch().context("cannot watch the policies")?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

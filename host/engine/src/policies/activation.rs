@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tollgate_domain::{PlanBook, Timestamp};
 
 use super::{Desk, Policies};
@@ -174,10 +175,10 @@ impl Policies {
         let record = self.history.record(&step.revision)?;
         let missing = || ArchiveError(format!("revision {} is missing", step.revision));
         let members = record.ok_or_else(missing)?.members;
-        members.iter().try_for_each(|member| self.history.check(member))?;
         let documents = members.iter().flat_map(|member| member.documents.clone()).collect();
         let orders = Orders { documents, ..step.orders };
-        let sources = members.iter().map(|member| self.history.source(member)).collect();
+        let sources = members.par_iter().map(|member| self.history.whole_source(member));
+        let sources = sources.collect::<Result<_, _>>()?;
         let candidates = desk.workshop.candidates(sources, &[], &self.works);
         let Assembly { members, refused, .. } = assemble(candidates, &[]);
         for (policy, Refused { step, reason, .. }) in refused {
