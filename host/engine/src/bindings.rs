@@ -11,7 +11,7 @@ wasmtime::component::bindgen!({
 
         world any-policy {
             include tollgate:policy/scoped-tier-policy@0.1.0;
-            include tollgate:policy/coded-pricing-policy@0.1.0;
+            include tollgate:policy/rated-pricing-policy@0.1.0;
             include tollgate:policy/quiet-alert-policy@0.1.0;
             include tollgate:policy/adjustment-policy@0.1.0;
         }
@@ -22,7 +22,7 @@ wasmtime::component::bindgen!({
 });
 
 pub(crate) use exports::tollgate::policy::{
-    adjustments, advice, alerts, coded_prices, lifecycle, price_terms, price_wishes, prices,
-    quiet_alerts, tiers, verdict_scope,
+    adjustments, advice, alerts, call_rates, coded_prices, lifecycle, price_terms, price_wishes,
+    prices, quiet_alerts, tiers, verdict_scope,
 };
 pub(crate) use tollgate::policy::{logging, types};

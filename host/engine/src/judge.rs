@@ -9,9 +9,9 @@ use crate::manifest::OnFailure;
 use crate::policy::{Handle, RECHECK_EVERY};
 use crate::question::Evaluate;
 
-/// The tier policies of one set, each with an instance at hand unless its verdicts are kept. Made before the ledger's lock is
-/// taken, so that nothing is started while others wait for it; best just before, since the
-/// instances are everybody's.
+/// The tier policies of one set, each with an instance at hand unless its verdicts are kept. Made
+/// before the ledger's lock is taken, so that nothing is started while others wait for it; best
+/// just before, since the instances are everybody's.
 pub struct Judge {
     tiers: Vec<Handle<Tiers>>,
 }
@@ -77,7 +77,7 @@ fn verdict(tier: &mut Handle<Tiers>, asked: &Evaluate<'_>) -> Result<Opinion, Fa
         None => false,
     };
     let opinion = tier.call_and_check(asked, check)?;
-    tier.policy().kept.keep(key, &opinion);
+    tier.policy().kept.keep(key, opinion.clone());
     Ok(opinion)
 }
 

@@ -4,6 +4,7 @@
 mod adjustment;
 mod alert;
 mod call;
+mod kept;
 mod needs;
 mod pricing;
 mod tier;
@@ -31,7 +32,9 @@ pub use alert::{
     Recommendation,
 };
 pub(crate) use needs::Needs;
-pub(crate) use pricing::{Answer, Claim, Pricing, estimate, extract, price};
+pub(crate) use pricing::{
+    Answer, Claim, Pricing, Rates, estimate, extract, learn, learn_price, price,
+};
 pub use pricing::{Average, Rejected};
 pub(crate) use tier::{Tiers, evaluate};
 

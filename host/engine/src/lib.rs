@@ -42,6 +42,7 @@ mod plugin;
 mod policies;
 mod policy;
 mod question;
+mod reckoner;
 mod refusal;
 mod runtime;
 mod set;

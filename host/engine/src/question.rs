@@ -1,6 +1,8 @@
 //! What policies are asked, and what they answer, in a form that outlives the call: to be asked
 //! again, to be put to another version, or to be shown to an author.
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
 use tollgate_domain::{
     Alert, Call, Estimate, Extraction, Opinion, ProviderId, Quote, Reading, RootId, Snapshot,
@@ -12,7 +14,7 @@ use crate::fault::Fault;
 use crate::instance::Instance;
 use crate::kinds::{
     self, Adjustments, Alerts, Average, Candidate, ModelName, Outlook, Payer, PolicyKind, Pricing,
-    Recommendation, Rejected, Tiers,
+    Rates, Recommendation, Rejected, Tiers,
 };
 
 /// One question to a policy of the kind `K`, as it is asked in the midst of a call: everything is
@@ -47,6 +49,12 @@ pub(crate) struct Expect<'a> {
 pub(crate) struct Price<'a> {
     pub call: &'a Call,
     pub at: Timestamp,
+}
+
+/// The same, and how it comes about.
+pub(crate) struct Learn<'a, A> {
+    asked: &'a A,
+    rates: OnceCell<Option<Rates>>,
 }
 
 /// What a call costs once a policy has changed its price.
@@ -227,6 +235,95 @@ impl Ask<Pricing> for Price<'_> {
 
     fn question(&self) -> Question {
         Question::Price { call: self.call.clone(), at: self.at }
+    }
+}
+
+/// A question of which a policy may say how the answer comes about.
+pub(crate) trait Reckon: Ask<Pricing> {
+    fn call(&self) -> (&Call, Timestamp);
+
+    /// The caller's bound, where it matters.
+    fn max_tokens(&self) -> Option<u32>;
+
+    /// The answer, where the rates hold for the call.
+    fn reckon(&self, rates: &Rates) -> Option<Self::Answer>;
+
+    /// Asks for both.
+    fn learn(
+        &self,
+        instance: &mut Instance<Pricing>,
+    ) -> Result<(Self::Answer, Option<Rates>), Fault>;
+}
+
+impl Reckon for Expect<'_> {
+    fn call(&self) -> (&Call, Timestamp) {
+        (self.call, self.at)
+    }
+
+    fn max_tokens(&self) -> Option<u32> {
+        self.call.max_tokens
+    }
+
+    fn reckon(&self, rates: &Rates) -> Option<Self::Answer> {
+        rates.estimate(self.call, self.at).map(|estimate| Ok(Some(estimate)))
+    }
+
+    fn learn(
+        &self,
+        instance: &mut Instance<Pricing>,
+    ) -> Result<(Self::Answer, Option<Rates>), Fault> {
+        kinds::learn(instance, self.call, self.at, self.average)
+    }
+}
+
+impl Reckon for Price<'_> {
+    fn call(&self) -> (&Call, Timestamp) {
+        (self.call, self.at)
+    }
+
+    fn max_tokens(&self) -> Option<u32> {
+        None
+    }
+
+    fn reckon(&self, rates: &Rates) -> Option<Self::Answer> {
+        rates.quote(self.call, self.at).map(|quote| Ok(Some(quote)))
+    }
+
+    fn learn(
+        &self,
+        instance: &mut Instance<Pricing>,
+    ) -> Result<(Self::Answer, Option<Rates>), Fault> {
+        kinds::learn_price(instance, self.call, self.at)
+    }
+}
+
+impl<'a, A: Reckon> Learn<'a, A> {
+    pub fn new(asked: &'a A) -> Self {
+        Self { asked, rates: OnceCell::new() }
+    }
+
+    /// What it was told, once it was asked.
+    pub fn into_rates(self) -> Option<Rates> {
+        self.rates.into_inner().flatten()
+    }
+}
+
+impl<A: Reckon> Ask<Pricing> for Learn<'_, A> {
+    type Answer = A::Answer;
+
+    fn ask(&self, instance: &mut Instance<Pricing>) -> Result<Self::Answer, Fault> {
+        let (answer, rates) = self.asked.learn(instance)?;
+        // It is asked once.
+        let _ = self.rates.set(rates);
+        Ok(answer)
+    }
+
+    fn subject(&self) -> Option<&SubjectPath> {
+        self.asked.subject()
+    }
+
+    fn question(&self) -> Question {
+        self.asked.question()
     }
 }
 

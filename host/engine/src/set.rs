@@ -14,11 +14,13 @@ use crate::beside::{Beside, Seat};
 use crate::candidate::AnyPolicy;
 use crate::crowd::Crowd;
 use crate::digest::Digest;
+use crate::fault::Fault;
 use crate::history::{Member, Record};
 use crate::judge::Judge;
 use crate::kinds::{Adjustments, Alerts, Answer, Average, Claim, Payer, Pricing, Rejected, Tiers};
 use crate::policy::{Handle, Policy};
-use crate::question::{Adjust, Ask, Expect, Extract, Price};
+use crate::question::{Adjust, Expect, Extract, Price};
+use crate::reckoner;
 use crate::status::PolicyInfo;
 
 /// One immutable set of policies. A request takes it once and keeps it, so that no call is ever
@@ -125,7 +127,9 @@ impl PolicySet {
         average: &Average,
     ) -> Result<Estimate, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
-        let estimate = self.first_answer(&call.provider, applies, &Expect { call, at, average })?;
+        let asked = Expect { call, at, average };
+        let ask = |seat: &Seat<Pricing>| reckoner::ask(seat, &asked);
+        let estimate = self.first_answer(&call.provider, applies, ask)?;
         let unpriced = || Estimate { usage: call.usage.clone(), cost: ExpectedCost::Unpriced };
         let mut estimate = estimate.unwrap_or_else(unpriced);
         if estimate.cost.known().is_some() && !self.adjustments.is_empty() {
@@ -147,7 +151,8 @@ impl PolicySet {
         payer: &Payer,
     ) -> Result<Option<Quote>, Rejected> {
         let applies = |policy: &Policy<Pricing>| policy.card.manifest.applies_to.call(call);
-        let base = self.first_answer(&call.provider, applies, &Price { call, at })?;
+        let ask = |seat: &Seat<Pricing>| reckoner::ask(seat, &Price { call, at });
+        let base = self.first_answer(&call.provider, applies, ask)?;
         let Some(mut quote) = base else { return Ok(None) };
         for seat in &self.adjustments {
             if !seat.policy.card.manifest.applies_to.call(call) {
@@ -185,7 +190,8 @@ impl PolicySet {
     ) -> Result<Option<Extraction>, Rejected> {
         let applies =
             |policy: &Policy<Pricing>| policy.card.manifest.applies_to.provider(Some(provider));
-        self.first_answer(provider, applies, &Extract { provider, flavor, response, subject })
+        let asked = Extract { provider, flavor, response, subject };
+        self.first_answer(provider, applies, |seat| Handle::new(seat).call(&asked))
     }
 
     /// The price list of all pricing policies, in the order in which they are asked.
@@ -251,11 +257,11 @@ impl PolicySet {
 
     /// Asks those who claim the provider by name, then those who price any, until one answers.
     /// One that fails is counted and passed over.
-    fn first_answer<T, A: Ask<Pricing, Answer = Answer<T>>>(
+    fn first_answer<T>(
         &self,
         provider: &ProviderId,
         applies: impl Fn(&Policy<Pricing>) -> bool,
-        ask: &A,
+        ask: impl Fn(&Seat<Pricing>) -> Result<Answer<T>, Fault>,
     ) -> Answer<T> {
         for claim in [Claim::Exact, Claim::Any] {
             for seat in &self.pricing {
@@ -263,7 +269,7 @@ impl PolicySet {
                 if policy.terms.claim(provider) != Some(claim) || !applies(policy) {
                     continue;
                 }
-                match Handle::new(seat).call(ask) {
+                match ask(seat) {
                     Ok(Ok(None)) | Err(_) => {}
                     Ok(answer) => return answer,
                 }

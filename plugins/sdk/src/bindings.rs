@@ -58,6 +58,7 @@ pub mod pricing {
                 export tollgate:policy/price-terms@0.1.0;
                 export tollgate:policy/price-wishes@0.1.0;
                 export tollgate:policy/coded-prices@0.1.0;
+                export tollgate:policy/call-rates@0.1.0;
             }
         ",
         with: {

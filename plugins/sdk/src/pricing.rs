@@ -14,6 +14,12 @@ pub use crate::bindings::pricing::exports::tollgate::policy::coded_prices::{
     CodedCharge, CodedQuote, Line,
 };
 
+/// What calls cost by rates, for policies that need not be asked for each.
+pub use crate::bindings::pricing::exports::tollgate::policy::call_rates::{
+    Bound, Guess, Rate as CallRate, Rates as CallRates,
+};
+
+use crate::bindings::pricing::exports::tollgate::policy::call_rates::Guest as RatesGuest;
 use crate::bindings::pricing::exports::tollgate::policy::coded_prices::{
     Failure as CodedFailure, Guest as CodedGuest,
 };
@@ -86,6 +92,15 @@ pub trait PricingPolicy: Policy {
     fn coded_price(&self, call: &Call) -> Result<Option<CodedQuote>, Failure> {
         let _ = call;
         Ok(None)
+    }
+
+    /// How the [`estimate`](Self::estimate) and the [`price`](Self::price) come about of this call
+    /// and of all that differ from it in nothing but the subject, the instant and the amounts: the
+    /// host then reckons those itself. `None`, unless it says otherwise: the policy is asked for
+    /// each. It must be none where an estimate depends on averages.
+    fn call_rates(&self, call: &Call, max_tokens: Option<u32>) -> Option<CallRates> {
+        let _ = (call, max_tokens);
+        None
     }
 
     /// What the policy wants of the host as it is configured: `average`, to be told in estimates
@@ -194,5 +209,11 @@ impl<S: Slot<Policy: PricingPolicy>> CodedGuest for S {
     fn price(call: Call) -> Result<Option<CodedQuote>, CodedFailure> {
         let failure = |Failure { code, message }| CodedFailure { code, message };
         export::policy::<S>().coded_price(&call).map_err(failure)
+    }
+}
+
+impl<S: Slot<Policy: PricingPolicy>> RatesGuest for S {
+    fn of_calls_like(call: Call, max_tokens: Option<u32>) -> Option<CallRates> {
+        export::policy::<S>().call_rates(&call, max_tokens)
     }
 }

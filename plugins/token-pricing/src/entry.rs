@@ -23,6 +23,13 @@ pub(crate) struct Model {
     pub(crate) max_output_tokens: Option<u32>,
 }
 
+/// Rates that hold for a while, in milliseconds.
+pub(crate) struct Lasting<'r> {
+    pub(crate) rates: &'r Rates,
+    pub(crate) since: u64,
+    pub(crate) until: Option<u64>,
+}
+
 #[derive(Clone)]
 struct Entry {
     /// Whether it goes before those of all catalogues.
@@ -75,6 +82,28 @@ impl Model {
         };
         let entry = of_caller.clone().find(holds).or_else(|| of_caller.next_back())?;
         Some(&entry.rates)
+    }
+
+    /// The same, and from when until when they are those of all such calls; `None` where that
+    /// depends on the time of day.
+    pub(crate) fn lasting_rates(&self, call: &Call) -> Option<Lasting<'_>> {
+        let rates = self.rates(call)?;
+        if self.entries.len() == 1 {
+            return Some(Lasting { rates, since: 0, until: None });
+        }
+        let of_caller = || self.entries.iter().filter(|entry| entry.is_for(call));
+        if of_caller().any(|entry| entry.hours.is_some()) {
+            return None;
+        }
+        let (past, future): (Vec<_>, Vec<_>) =
+            of_caller().map(|entry| entry.since).partition(|since| *since <= call.at);
+        let since = past.into_iter().max().unwrap_or_default();
+        Some(Lasting { rates, since, until: future.into_iter().min() })
+    }
+
+    /// Whether any entry is for the caller.
+    pub(crate) fn is_for(&self, call: &Call) -> bool {
+        self.entries.iter().any(|entry| entry.is_for(call))
     }
 
     pub(crate) fn quote(&self, rates: &Rates, call: &Call) -> Result<Quote, Failure> {

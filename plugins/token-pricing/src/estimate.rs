@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_plugin::{Call, Measure};
+use tollgate_plugin::pricing::Guess as Filled;
+use tollgate_plugin::{Call, Decimal, Measure};
 
 use crate::config::{Estimates, Guess};
 use crate::entry::Model;
@@ -36,6 +37,42 @@ impl Estimates {
                 call.usage.push(measure);
             }
         }
+    }
+}
+
+impl Estimates {
+    /// What this call and those that are like it are completed with; `None` where that differs from
+    /// one to the other in more than `max_tokens`.
+    pub(crate) fn guesses(
+        &self,
+        call: &Call,
+        model: Option<&Model>,
+        max_tokens: Option<u32>,
+    ) -> Option<Vec<Filled>> {
+        let sides = [("input_tokens", &self.input_tokens), ("output_tokens", &self.output_tokens)];
+        let mut filled_in = Vec::new();
+        for (quantity, guesses) in sides {
+            if call.amount(quantity).is_some() {
+                continue;
+            }
+            for guess in guesses {
+                let amount = match guess {
+                    Guess::Tokens(tokens) => Some(Some(*tokens)),
+                    Guess::MaxTokens => max_tokens.map(|_| None),
+                    Guess::MaxOutputTokens => model.and_then(|it| it.max_output_tokens).map(Some),
+                    Guess::ContextWindow if model.is_none_or(|it| it.context_window.is_none()) => {
+                        None
+                    }
+                    Guess::ContextWindow | Guess::Average => return None,
+                };
+                if let Some(amount) = amount {
+                    let amount = amount.map(Decimal::from);
+                    filled_in.push(Filled { quantity: quantity.into(), amount });
+                    break;
+                }
+            }
+        }
+        Some(filled_in)
     }
 }
 

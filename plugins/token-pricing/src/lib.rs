@@ -22,15 +22,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use book::Book;
 use config::{Config, Estimates};
-use entry::Model;
+use entry::{Lasting, Model};
 use extract::Extractor;
 use quantity::Dimensions;
 use rates::{Layouts, Lines, Rates};
 use tollgate_plugin::pricing::{
-    CodedQuote, Estimation, Extraction, Failure, Line, Listing, Quote, Terms,
+    CallRates, CodedQuote, Estimation, Extraction, Failure, Guess, Line, Listing, Quote, Terms,
 };
 use tollgate_plugin::{
-    Call, Description, Pointer, Policy, PricingPolicy, Problem, Problems, export_pricing,
+    Call, Decimal, Description, Measure, Pointer, Policy, PricingPolicy, Problem, Problems,
+    export_pricing,
 };
 
 const PAGE: usize = 200;
@@ -210,6 +211,26 @@ impl PricingPolicy for TokenPricing {
         let Some(rates) = rates else { return Ok(None) };
         let cost = rates.are_told_by(&call).then(|| rates.cost(&call)).transpose()?;
         Ok(Some(Estimation { filled_in: call.usage.split_off(stated), cost }))
+    }
+
+    /// Most calls state totals, and leave out what somebody knows.
+    fn call_rates(&self, call: &Call, max_tokens: Option<u32>) -> Option<CallRates> {
+        if !parts::are_none(&call.usage, &self.named) {
+            return None;
+        }
+        let model = self.book.find(&call.provider, call.model.as_deref());
+        let filled_in = self.estimates.guesses(call, model, max_tokens)?;
+        let mut complete = call.clone();
+        let measure = |it: &Guess| Measure { quantity: it.quantity.clone(), amount: Decimal::ZERO };
+        complete.usage.extend(filled_in.iter().map(measure));
+        let model = model.filter(|model| model.is_for(call));
+        let Lasting { rates, since, until } = match model {
+            Some(model) => model.lasting_rates(call)?,
+            None => Lasting { rates: self.fallback.as_ref()?, since: 0, until: None },
+        };
+        let entry = model.map_or(FALLBACK, |model| &model.name).to_owned();
+        let (rates, bounds) = rates.of_each(&complete)?;
+        Some(CallRates { entry, filled_in, rates, bounds, since, until })
     }
 
     fn extract(

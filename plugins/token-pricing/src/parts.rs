@@ -31,6 +31,17 @@ fn is_usual(quantity: &str) -> bool {
         || TOTALS.iter().any(|(total, parts)| *total == quantity || parts.contains(&quantity))
 }
 
+/// Whether nothing that the usage states can be part of anything.
+pub(crate) fn are_none(usage: &[Measure], named: &BTreeMap<String, Dimensions>) -> bool {
+    let is_whole = |quantity: &str| {
+        quantity == "calls"
+            || TOTALS.iter().any(|(total, _)| *total == quantity)
+            || quantity::UNITS_OF_A_CALL.contains(&quantity)
+    };
+    let told_otherwise = |quantity: &String| named.contains_key(quantity);
+    usage.iter().all(|it| is_whole(&it.quantity) && !told_otherwise(&it.quantity))
+}
+
 /// Checks the parts that everybody reports.
 pub(crate) fn check_usual(usage: &[Measure]) -> Result<(), Failure> {
     for (total, parts) in TOTALS {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tollgate_plugin::pricing::{Charge, CodedCharge, Failure, Line};
+use tollgate_plugin::pricing::{Bound, CallRate, Charge, CodedCharge, Failure, Line};
 use tollgate_plugin::{Call, Decimal, Measure};
 
 use crate::config::{self, Tables, Tier};
@@ -209,6 +209,32 @@ impl Rates {
             Ok(())
         })?;
         Ok(cost)
+    }
+
+    /// What each quantity costs that a call states, where none that it states is part of another,
+    /// and for how much of them that holds; `None` where too little is stated to say what it costs.
+    pub(crate) fn of_each(&self, call: &Call) -> Option<(Vec<CallRate>, Vec<Bound>)> {
+        if !self.are_told_by(call) {
+            return None;
+        }
+        let rated = self.layout.rated.iter().zip(&self.prices);
+        let rates = rated.filter_map(|(rated, unit_price)| {
+            let quantity = match call.amount(&rated.quantity) {
+                None if self.layout.unit_of_a_call == Some(&rated.quantity) => "calls",
+                _ => &rated.quantity,
+            };
+            call.amount(quantity).filter(|_| rated.stays_with.is_none())?;
+            Some(CallRate {
+                quantity: quantity.into(),
+                charged_as: rated.quantity.clone(),
+                side: rated.side.into(),
+                unit_price: *unit_price,
+            })
+        });
+        // Past the first threshold others hold: there the policy is asked.
+        let first = self.tiers.last().map(|(above, _)| *above);
+        let bound = first.map(|at_most| Bound { quantity: "input_tokens".into(), at_most });
+        Some((rates.collect(), bound.into_iter().collect()))
     }
 
     fn each(

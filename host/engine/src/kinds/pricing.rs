@@ -3,8 +3,11 @@
 mod answer;
 mod coded;
 mod probe;
+mod rates;
 
 pub(super) use answer::side;
+pub(crate) use rates::Rates;
+use rates::compare;
 
 use std::sync::Arc;
 
@@ -17,10 +20,11 @@ use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
 use self::coded::Coded;
 use super::call::{Fact, with_call};
-use super::needs::Need;
+use super::kept::{Kept, Key};
+use super::needs::{Need, Needs};
 use super::{Kind, PolicyKind, exports};
 use crate::bad_output::{BadOutput, each, word};
-use crate::bindings::{coded_prices, price_terms, price_wishes, prices};
+use crate::bindings::{call_rates, coded_prices, price_terms, price_wishes, prices};
 use crate::candidate::AnyPolicy;
 use crate::fault::Fault;
 use crate::guest_state::GuestState;
@@ -35,6 +39,7 @@ pub(crate) struct Indices {
     terms: Option<price_terms::GuestIndices>,
     wishes: Option<price_wishes::GuestIndices>,
     coded: Option<coded_prices::GuestIndices>,
+    rates: Option<call_rates::GuestIndices>,
 }
 
 /// The functions of one instance.
@@ -43,6 +48,7 @@ pub(crate) struct Functions {
     terms: Option<price_terms::Guest>,
     wishes: Option<price_wishes::Guest>,
     coded: Option<Coded>,
+    rates: Option<call_rates::Guest>,
 }
 
 /// What a call of a subject used on average lately, for policies that wish to know; empty where
@@ -61,6 +67,8 @@ pub(crate) struct PriceList {
     pub asks_average: bool,
     /// Whether prices that are set at runtime go into a list of their own.
     pub takes_overrides: bool,
+    /// What it needs to be told of calls, where it says what those that are alike cost.
+    rated_by: Option<Needs>,
 }
 
 /// A policy's word that what the caller stated is wrong.
@@ -83,7 +91,7 @@ impl PolicyKind for Pricing {
     type Guest = Functions;
     type Terms = PriceList;
     type Answers = probe::Answers;
-    type Kept = ();
+    type Kept = Kept<Option<Arc<Rates>>>;
 
     const KIND: Kind = Kind::Pricing;
 
@@ -99,6 +107,9 @@ impl PolicyKind for Pricing {
             coded: exports(pre, "coded-prices")
                 .then(|| coded_prices::GuestIndices::new(pre))
                 .transpose()?,
+            rates: exports(pre, "call-rates")
+                .then(|| call_rates::GuestIndices::new(pre))
+                .transpose()?,
         })
     }
 
@@ -108,12 +119,16 @@ impl PolicyKind for Pricing {
         instance: &ComponentInstance,
     ) -> wasmtime::Result<Self::Guest> {
         let (terms, wishes) = (indices.terms.as_ref(), indices.wishes.as_ref());
-        let coded = indices.coded.as_ref();
+        let (coded, rates) = (indices.coded.as_ref(), indices.rates.as_ref());
         Ok(Functions {
             prices: indices.prices.load(&mut *store, instance)?,
             terms: terms.map(|terms| terms.load(&mut *store, instance)).transpose()?,
             wishes: wishes.map(|wishes| wishes.load(&mut *store, instance)).transpose()?,
-            coded: coded.map(|coded| coded.load(store, instance)).transpose()?.map(Coded::new),
+            coded: coded
+                .map(|coded| coded.load(&mut *store, instance))
+                .transpose()?
+                .map(Coded::new),
+            rates: rates.map(|rates| rates.load(store, instance)).transpose()?,
         })
     }
 
@@ -142,6 +157,7 @@ impl PolicyKind for Pricing {
             listings: listings(instance)?,
             asks_average: needs.has(Need::Average),
             takes_overrides: needs.has(Need::Overrides),
+            rated_by: instance.guest().rates.as_ref().map(|_| needs),
         })
     }
 
@@ -158,6 +174,12 @@ impl PriceList {
         } else {
             self.claims_any.then_some(Claim::Any)
         }
+    }
+
+    /// What a call has in common with all others that cost what it does for one of each quantity,
+    /// `max_tokens` or not; `None` where the policy is to be asked.
+    pub fn likeness(&self, call: &Call, max_tokens: Option<u32>) -> Option<Key> {
+        rates::likeness(call, max_tokens, self.rated_by?)
     }
 }
 
@@ -227,6 +249,49 @@ pub(crate) fn estimate(
         instance.call(bytes, |guest, store| guest.prices.call_estimate(store, call, max_tokens))
     })?;
     read(answer, |estimation| answer::estimate(&call.usage, estimation))
+}
+
+/// How the estimates and prices come about of all calls that are like this one, if the policy says.
+fn rates(
+    instance: &mut Instance<Pricing>,
+    call: &Call,
+    at: Timestamp,
+) -> Result<Option<Rates>, Fault> {
+    let (needs, max_tokens) = (instance.needs().and_usage(), call.max_tokens);
+    let said = with_call(call, at, needs, Vec::new(), |call, bytes| {
+        instance.call(bytes, |guest, store| match &guest.rates {
+            Some(rates) => rates.call_of_calls_like(store, call, max_tokens),
+            None => Ok(None),
+        })
+    })?;
+    Ok(said.map(Rates::read).transpose()?)
+}
+
+/// An estimate, and how it comes about.
+pub(crate) fn learn(
+    instance: &mut Instance<Pricing>,
+    call: &Call,
+    at: Timestamp,
+    average: &Average,
+) -> Result<(Answer<Estimate>, Option<Rates>), Fault> {
+    let answer = estimate(instance, call, at, average)?;
+    let rates = rates(instance, call, at)?;
+    let reckoned = rates.as_ref().and_then(|rates| rates.estimate(call, at));
+    compare(reckoned, &answer, "estimate")?;
+    Ok((answer, rates))
+}
+
+/// A price, and how it comes about.
+pub(crate) fn learn_price(
+    instance: &mut Instance<Pricing>,
+    call: &Call,
+    at: Timestamp,
+) -> Result<(Answer<Quote>, Option<Rates>), Fault> {
+    let answer = price(instance, call, at)?;
+    let rates = rates(instance, call, at)?;
+    let reckoned = rates.as_ref().and_then(|rates| rates.quote(call, at));
+    compare(reckoned, &answer, "price")?;
+    Ok((answer, rates))
 }
 
 fn fact_of_average((quantity, amount): &(QuantityName, u64)) -> Fact<'static> {

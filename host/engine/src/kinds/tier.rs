@@ -3,7 +3,6 @@
 mod answer;
 mod probe;
 mod scope;
-mod verdicts;
 
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 
 use super::call::{Fact, with_call};
+use super::kept::Kept;
 use super::needs::{Need, Needs};
 use super::{Kind, PolicyKind, exports};
 use crate::bad_output::each;
@@ -24,7 +24,6 @@ use crate::instance::Instance;
 use crate::policy::Policy;
 
 use scope::Scope;
-use verdicts::Verdicts;
 
 pub(crate) struct Tiers;
 
@@ -58,7 +57,7 @@ impl PolicyKind for Tiers {
     type Guest = Functions;
     type Terms = Offer;
     type Answers = Vec<Opinion>;
-    type Kept = Verdicts;
+    type Kept = Kept<Opinion>;
 
     const KIND: Kind = Kind::Tier;
 

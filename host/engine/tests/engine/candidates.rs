@@ -140,3 +140,11 @@ fn a_price_in_numbers_other_than_in_words_is_refused() {
     let folder = with_candidate(&guest::contradictory_pricing_component(), manifest);
     check(&folder, "probed", "coded-prices.price: is not what `prices.price` says");
 }
+
+#[test]
+fn a_policy_that_does_not_say_what_its_rates_come_to_is_refused() {
+    let manifest = "kind = \"pricing\"\nplugin = \"mine.wasm\"\n";
+    let folder = with_candidate(&guest::contradictory_rates_component(), manifest);
+    let why = "call-rates.of-calls-like: does not come to what `prices.estimate` says";
+    check(&folder, "probed", why);
+}

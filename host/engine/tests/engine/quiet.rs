@@ -1,7 +1,7 @@
 //! Questions that a policy says it need not be asked.
 
-use tollgate_domain::{Alert, Call, Opinion, Reading, Window};
-use tollgate_engine::{Policies, PolicyMetrics, PolicySet};
+use tollgate_domain::{Alert, Call, Estimate, Opinion, Reading, Timestamp, Window};
+use tollgate_engine::{Average, Payer, Policies, PolicyMetrics, PolicySet};
 
 use crate::support::{Folder, active, call, eventually, guest, rejection, snapshot};
 
@@ -49,6 +49,80 @@ fn a_verdict_that_is_kept_is_asked_for_again_once_in_a_thousand_times() {
     judged(&set, &gemini);
     assert_eq!(metrics(&policies, "standard-tiers").fuel, 2 * after_one);
     eventually("a fresh instance is asked", || metrics(&policies, "standard-tiers").rechecks == 1);
+}
+
+fn estimate(set: &PolicySet, call: &Call) -> Estimate {
+    let at = Timestamp::from_micros(1_785_585_600_000_000);
+    set.estimate(call, at, &Payer::default(), &Average::default()).unwrap()
+}
+
+#[test]
+fn estimates_of_calls_that_differ_in_amounts_alone_are_reckoned_without_the_policy() {
+    let policies = Folder::shipped().open();
+    let set = active(&policies);
+    let spent = || metrics(&policies, "token-pricing").fuel;
+    let asked = |input, output| {
+        call("gemini", "gemini-2.5-flash", &[("input_tokens", input), ("output_tokens", output)])
+    };
+    let cost = |call: &Call| estimate(&set, call).cost.known().unwrap().to_string();
+    assert_eq!(cost(&asked(1_000_000, 0)), "0.125");
+    let after_one = spent();
+    assert_eq!(cost(&asked(0, 1_000_000)), "0.375");
+    let other = Call { subject: "zoe".parse().unwrap(), ..asked(1, 1) };
+    assert_eq!(cost(&other), "0.0000005");
+    assert_eq!(spent(), after_one);
+    assert_eq!(metrics(&policies, "token-pricing").calls, 3, "it was asked all the same");
+    let bounded =
+        Call { max_tokens: Some(10), ..call("gemini", "gemini-2.5-flash", &[("input_tokens", 0)]) };
+    assert_eq!(cost(&bounded), "0.00000375");
+    assert!(spent() > after_one, "what is stated is another matter");
+    let before = spent();
+    let parts = [("input_tokens", 2), ("cache_read_tokens", 1), ("output_tokens", 0)];
+    estimate(&set, &call("gemini", "gemini-2.5-flash", &parts));
+    let after_one = spent();
+    estimate(&set, &call("gemini", "gemini-2.5-flash", &parts));
+    assert!(before < after_one && after_one < spent(), "parts may be too large: it is asked");
+    assert_eq!(cost(&asked(2_000_000_000, 0)), "250", "large amounts are asked for");
+}
+
+#[test]
+fn prices_of_calls_that_differ_in_amounts_alone_are_reckoned_without_the_policy() {
+    let policies = Folder::shipped().open();
+    let set = active(&policies);
+    let spent = || metrics(&policies, "token-pricing").fuel;
+    let price = |day: &str, usage: &[(&str, u64)]| {
+        let at: Timestamp = format!("{day}T00:00:00Z").parse().unwrap();
+        let used = call("gemini", "gemini-2.5-flash", usage);
+        let quote = set.price(&used, at, &Payer::default()).unwrap().unwrap();
+        let charges = quote.charges.iter().map(|it| format!("{} {}", it.quantity, it.amount));
+        format!("{} {}: {}", quote.entry, quote.cost, charges.collect::<Vec<_>>().join(", "))
+    };
+    let totals = |input, output| [("input_tokens", input), ("output_tokens", output)];
+    let first = price("2026-08-01", &totals(1_000_000, 0));
+    assert_eq!(first, "gemini-2.5-flash 0.125: input_tokens 1000000");
+    let after_one = spent();
+    let other = "gemini-2.5-flash 0.0000005: input_tokens 1, output_tokens 1";
+    assert_eq!(price("2026-08-02", &totals(1, 1)), other);
+    assert_eq!(price("2024-12-31", &totals(1, 1)), other, "late, and at the only price there is");
+    assert_eq!(spent(), after_one);
+    price("2026-08-01", &[("input_tokens", 2), ("cache_read_tokens", 1), ("output_tokens", 0)]);
+    assert!(spent() > after_one, "what is stated is another matter");
+}
+
+#[test]
+fn an_estimate_that_is_reckoned_is_asked_for_again_once_in_a_thousand_times() {
+    let policies = Folder::shipped().open();
+    let set = active(&policies);
+    let gemini = call("gemini", "gemini-2.5-flash", &[("input_tokens", 1), ("output_tokens", 1)]);
+    estimate(&set, &gemini);
+    let after_one = metrics(&policies, "token-pricing").fuel;
+    for _ in 0..1_000 {
+        estimate(&set, &gemini);
+    }
+    assert_eq!(metrics(&policies, "token-pricing").fuel, after_one);
+    estimate(&set, &gemini);
+    assert!(metrics(&policies, "token-pricing").fuel > after_one);
+    eventually("a fresh instance is asked", || metrics(&policies, "token-pricing").rechecks == 1);
 }
 
 #[test]

@@ -242,3 +242,18 @@ fn every_provider_of_the_seed_has_a_price() {
         assert!(claims.iter().any(|it| it == provider), "{provider}");
     }
 }
+
+#[test]
+fn it_says_how_estimates_of_plain_calls_come_about_and_is_asked_for_others() {
+    let policy = shipped();
+    let told = |usage: &[(&str, u32)], max_tokens| {
+        policy.call_rates(&call("gemini", "gemini-2.5-flash", usage), max_tokens)
+    };
+    let rates = told(&[("input_tokens", 1), ("output_tokens", 1)], None).expect("both are stated");
+    assert_eq!((rates.rates.len(), rates.filled_in.len()), (2, 0));
+    let filled = told(&[("input_tokens", 1)], Some(9)).expect("a bound is stated").filled_in;
+    assert_eq!((filled[0].quantity.as_str(), filled[0].amount), ("output_tokens", None));
+    let parts = [("input_tokens", 5), ("cache_read_tokens", 2), ("output_tokens", 1)];
+    assert_eq!(told(&parts, None), None, "a part may be too large");
+    assert_eq!(policy.call_rates(&call("x", "nobody's", &[]), None), None);
+}

@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
-use tollgate_plugin::pricing::{Charge, Failure, Quote};
-use tollgate_plugin::{Call, Decimal, PricingPolicy};
+use tollgate_plugin::pricing::{CallRate, Charge, Failure, Quote};
+use tollgate_plugin::{Call, Decimal, Measure, PricingPolicy};
 
-use super::{call, policy};
+use super::{JULY_2026, call, policy};
 use crate::TokenPricing;
 
 const RATED: [&str; 9] = [
@@ -102,6 +102,33 @@ fn in_words(policy: &TokenPricing, call: &Call) -> Result<Option<Quote>, Failure
         .transpose()
 }
 
+/// The estimate as a host reckons it, where the policy says how: what is filled in, and the cost.
+fn reckoned(
+    policy: &TokenPricing,
+    like: &Call,
+    call: &Call,
+    max_tokens: Option<u32>,
+) -> Option<(Vec<Measure>, Decimal)> {
+    let told = policy.call_rates(like, max_tokens.map(|_| 7))?;
+    let filled_in = told.filled_in.iter().map(|guess| Measure {
+        quantity: guess.quantity.clone(),
+        amount: guess.amount.unwrap_or_else(|| max_tokens.expect("a bound").into()),
+    });
+    let filled_in: Vec<_> = filled_in.collect();
+    let usage = || call.usage.iter().chain(&filled_in);
+    let amount = |quantity: &str| {
+        usage().find(|it| it.quantity == quantity).map_or(Decimal::ZERO, |it| it.amount)
+    };
+    let holds = told.since <= call.at
+        && told.until.is_none_or(|until| call.at < until)
+        && told.bounds.iter().all(|bound| amount(&bound.quantity) <= bound.at_most);
+    let cost = told.rates.iter().fold(Decimal::ZERO, |sum, rate| {
+        let cost = amount(&rate.quantity).times(rate.unit_price).expect("an exact product");
+        sum.plus(cost).expect("an exact sum")
+    });
+    holds.then_some((filled_in, cost))
+}
+
 fn quote(policy: &TokenPricing, usage: &[(&str, u32)]) -> Quote {
     policy.price(&call("x", "m", usage)).expect("a valid usage").expect("a price")
 }
@@ -115,6 +142,54 @@ fn amount(usage: &[(&str, u32)], name: &str) -> u32 {
 }
 
 proptest! {
+    #[test]
+    fn what_is_reckoned_by_the_rates_of_a_call_that_is_alike_is_what_is_estimated(
+        rates in rates(),
+        tiers in tiers(),
+        guesses in subsequence(vec!["max_tokens", "max_output_tokens", "context_window", "80"], 0..4),
+        stated in subsequence(vec!["calls", "images", "input_tokens", "output_tokens"], 0..4),
+        (few, many, day) in (0_u32..1_000, 0_u32..900_000, 0_u64..4),
+        max_tokens in proptest::option::of(0_u32..900_000),
+    ) {
+        let guesses: Vec<_> =
+            guesses.iter().map(|it| it.parse::<u32>().map_or(json!(it), |n| json!(n))).collect();
+        let tiers: Vec<_> = tiers.as_array().expect("tiers").iter().map(|it| {
+            let dearer: serde_json::Map<_, _> = rates.as_object().expect("rates").keys()
+                .map(|name| (name.clone(), it[1].to_string().into())).collect();
+            json!({"above": it[0], "per_million": dearer})
+        }).collect();
+        let price = |since: &str, each: &str| json!({
+            "provider": "x", "model": "m", "effective_date": since, "per_million": rates,
+            "each": {"images": each}, "tiers": tiers, "max_output_tokens": 4_096,
+            "context_window": 100_000,
+        });
+        let policy = policy(json!({
+            "prices": [price("2026-07-14", "0.25"), price("2026-07-16", "0.5")],
+            "estimates": {"input_tokens": guesses, "output_tokens": guesses},
+        }));
+        let of = |amount: u32| {
+            let usage: Vec<_> = stated.iter().map(|name| (*name, amount)).collect();
+            Call { at: JULY_2026 + day * 43_200_000, ..call("x", "m", &usage) }
+        };
+        let (like, asked) = (Call { at: JULY_2026, ..of(few) }, of(many));
+        if let Some((filled_in, cost)) = reckoned(&policy, &like, &asked, max_tokens) {
+            let estimate = policy.estimate(asked.clone(), max_tokens).expect("a valid usage");
+            let estimate = estimate.expect("a price");
+            prop_assert_eq!(estimate.cost, Some(cost));
+            prop_assert_eq!(&estimate.filled_in, &filled_in);
+            if filled_in.is_empty() {
+                let told = policy.call_rates(&like, max_tokens).expect("as before");
+                let of = |rate: &CallRate| asked.amount(&rate.quantity).filter(|it| !it.is_zero());
+                let charges = told.rates.iter().filter_map(|rate| {
+                    let charge = Charge::new(&rate.charged_as, of(rate)?, rate.unit_price, &rate.side);
+                    Some(charge.expect("an exact product"))
+                });
+                let reckoned = Quote { entry: told.entry.clone(), charges: charges.collect() };
+                prop_assert_eq!(policy.price(&asked), Ok(Some(reckoned)));
+            }
+        }
+    }
+
     #[test]
     fn charges_add_up_and_no_token_is_billed_twice_or_for_less_than_nothing(
         rates in rates(), usage in usage(),

@@ -7,7 +7,10 @@ use tollgate_domain::{
     Timestamp, Usage,
 };
 
-use super::{Answer, Average, PriceList, Pricing, estimate, extract, price, price_in_words};
+use super::{
+    Answer, Average, PriceList, Pricing, Rates, compare, estimate, extract, learn, price,
+    price_in_words,
+};
 use crate::bad_output::BadOutput;
 use crate::fault::Fault;
 use crate::instance::Instance;
@@ -16,6 +19,7 @@ use crate::instance::Instance;
 pub(crate) struct Answers {
     quotes: Vec<Answer<Quote>>,
     estimates: Vec<Answer<Estimate>>,
+    rates: Vec<Option<Rates>>,
     extractions: Vec<Answer<Extraction>>,
 }
 
@@ -24,6 +28,9 @@ const AT: Timestamp = Timestamp::from_micros(1_741_064_767_000_000);
 
 /// Lines of the price list that are tried, from each of its ends.
 const LISTINGS_MAX: usize = 32;
+
+/// A model that is on no list.
+const NOBODYS_MODEL: &str = "not-a-model";
 
 /// Answers that a provider may give, or somebody who is not one.
 const RESPONSES: [&str; 3] = [
@@ -35,7 +42,8 @@ const RESPONSES: [&str; 3] = [
 /// Prices a priced and an empty usage of the first and last lines of the list, and of a model
 /// that nobody has; reads an answer of each provider.
 pub(super) fn run(instance: &mut Instance<Pricing>, list: &PriceList) -> Result<Answers, Fault> {
-    let mut answers = Answers { quotes: vec![], estimates: vec![], extractions: vec![] };
+    let mut answers =
+        Answers { quotes: vec![], estimates: vec![], rates: vec![], extractions: vec![] };
     for call in calls(list) {
         let quote = price(instance, &call, AT)?;
         if quote != price_in_words(instance, &call, AT)? {
@@ -44,6 +52,19 @@ pub(super) fn run(instance: &mut Instance<Pricing>, list: &PriceList) -> Result<
         }
         answers.quotes.push(quote);
         answers.estimates.push(estimate(instance, &call, AT, &Average::default())?);
+    }
+    for [few, many] in alike(list) {
+        let (of_few, rates) = learn(instance, &few, AT, &Average::default())?;
+        // What is told for one holds for the other, and for what either cost.
+        let of_many = estimate(instance, &many, AT, &Average::default())?;
+        let reckoned = rates.as_ref().and_then(|rates| rates.estimate(&many, AT));
+        compare(reckoned, &of_many, "estimate")?;
+        let price = price(instance, &many, AT)?;
+        let reckoned = rates.as_ref().and_then(|rates| rates.quote(&many, AT));
+        compare(reckoned, &price, "price")?;
+        answers.estimates.extend([of_few, of_many]);
+        answers.quotes.push(price);
+        answers.rates.push(rates);
     }
     for call in calls(list).into_iter().filter(|_| list.asks_average).take(AVERAGES_MAX) {
         let call = Call { usage: Usage::new([]).unwrap_or(call.usage), ..call };
@@ -71,18 +92,44 @@ fn providers(list: &PriceList) -> BTreeSet<ProviderId> {
     list.claims.iter().cloned().chain(unknown).collect()
 }
 
+/// Calls of each line that differ in their amounts alone, where the policy says how the estimates
+/// of such calls come about.
+fn alike(list: &PriceList) -> Vec<[Call; 2]> {
+    let Ok(subject) = "probe".parse::<SubjectPath>() else { return Vec::new() };
+    let totals = |input, output| {
+        let totals = [("input_tokens", input), ("output_tokens", output)];
+        let named =
+            totals.into_iter().filter_map(|(name, amount)| Some((name.parse().ok()?, amount)));
+        Usage::new(named).ok()
+    };
+    let of_model = |provider: &ProviderId, model: &str| {
+        let call = |usage| call(&subject, provider, model, usage);
+        Some([call(totals(10, 5))?, call(totals(123_456, 1_234))?])
+    };
+    if list.rated_by.is_none() {
+        return Vec::new();
+    }
+    let listed = tried(list).filter_map(|line| of_model(&line.provider, &line.model));
+    let unlisted = providers(list).into_iter().filter_map(|it| of_model(&it, NOBODYS_MODEL));
+    listed.chain(unlisted).collect()
+}
+
+/// The lines that are tried.
+fn tried(list: &PriceList) -> impl Iterator<Item = &Listing> {
+    let lines = list.listings.iter();
+    lines.clone().take(LISTINGS_MAX).chain(lines.rev().take(LISTINGS_MAX))
+}
+
 fn calls(list: &PriceList) -> Vec<Call> {
     let Ok(subject) = "probe".parse::<SubjectPath>() else { return Vec::new() };
-    let lines = list.listings.iter();
-    let tried = lines.clone().take(LISTINGS_MAX).chain(lines.rev().take(LISTINGS_MAX));
     let mut calls = Vec::new();
-    for line in tried {
+    for line in tried(list) {
         for amount in [0, 1_234] {
             calls.extend(call(&subject, &line.provider, &line.model, usage(line, amount)));
         }
     }
     for provider in providers(list) {
-        calls.extend(call(&subject, &provider, "not-a-model", Usage::new([]).ok()));
+        calls.extend(call(&subject, &provider, NOBODYS_MODEL, Usage::new([]).ok()));
     }
     calls
 }

@@ -1,11 +1,11 @@
 //! What a policy's verdicts depend on, where it says that this is little.
 
-use smallvec::SmallVec;
 use tollgate_domain::{Call, Snapshot};
 
 use super::Needs;
 use crate::bad_output::BadOutput;
 use crate::bindings::{tiers, types};
+use crate::kinds::kept::{END, Key, NONE};
 use crate::kinds::needs::Need;
 
 /// The parts of its input that a tier policy is shown, if not all.
@@ -22,13 +22,6 @@ pub(crate) enum Part {
     ServiceTier,
     Region,
 }
-
-/// Everything of a call that is in a scope.
-pub(crate) type Key = SmallVec<[u8; 128]>;
-
-/// These end a text, and stand for one that is not there: no text contains them.
-const END: u8 = 0xff;
-const NONE: u8 = 0xfe;
 
 impl Part {
     const ALL: [(Self, &str); 6] = [

@@ -119,18 +119,24 @@ fn tier_exports(definitions: &str, evaluate: &str) -> String {
 
 /// A pricing policy that prices nothing.
 pub fn pricing_component() -> Vec<u8> {
-    pricing("(i32.const 0)", "(i32.const 0)")
+    pricing("(i32.const 0)", "(i32.const 0)", "(i32.const 0)")
 }
 
 /// One that prices nothing in words, and in numbers everything, at nothing.
 pub fn contradictory_pricing_component() -> Vec<u8> {
     // A line `calls` of the side `input`, and a quote that is there and has no charges.
-    pricing("(i32.const 640)", "(i32.const 704)")
+    pricing("(i32.const 640)", "(i32.const 704)", "(i32.const 0)")
 }
 
-/// A pricing policy that prices nothing in words. Its lines and its prices in numbers are at these
-/// addresses, and its only entry is called `calls`.
-fn pricing(lines: &str, price: &str) -> Vec<u8> {
+/// One that prices nothing, and says that all estimates come to nothing.
+pub fn contradictory_rates_component() -> Vec<u8> {
+    // Rates that are there, for nothing and for ever.
+    pricing("(i32.const 0)", "(i32.const 0)", "(i32.const 736)")
+}
+
+/// A pricing policy that prices nothing in words. Its lines, its prices in numbers and its rates are
+/// at these addresses, and its only entry is called `calls`.
+fn pricing(lines: &str, price: &str, rates: &str) -> Vec<u8> {
     let call = "(param i32 i32 i32 i32 i32 i32 i32) (param i64) (param i32 i32)";
     let exports = format!(
         r#"
@@ -148,6 +154,9 @@ fn pricing(lines: &str, price: &str) -> Vec<u8> {
         (data (i32.const 640) "\88\02\00\00\01\00\00\00\70\02\00\00\05\00\00\00\75\02\00\00\05\00\00\00")
         (data (i32.const 672) "\88\02\00\00\01\00\00\00")
         (data (i32.const 704) "\00\00\00\00\01\00\00\00")
+        (data (i32.const 736) "\01")
+        (func (export "tollgate:policy/call-rates@0.1.0#of-calls-like") {call} (param i32 i32)
+            (result i32) {rates})
         (func (export "tollgate:policy/coded-prices@0.1.0#lines") (result i32) {lines})
         (func (export "tollgate:policy/coded-prices@0.1.0#entries") (param $page i32) (result i32)
             (select (i32.const 0) (i32.const 672) (local.get $page)))
