@@ -41,7 +41,7 @@ fn main() {
         "{:<12} {:>9} {:>9} {:>9} {:>9}  p99 ratio",
         "guest", "p50", "p50 alone", "p99", "p99 alone"
     );
-    for provider in ["loops", "endless", "memory", "traps", "writes", "utf8", "big"] {
+    for provider in ["loops", "endless", "memory", "traps", "writes", "utf8", "number", "big"] {
         let (mut with, mut alone) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             alone.extend(calls(&policies));

@@ -256,8 +256,9 @@ fn rates(
     instance: &mut Instance<Pricing>,
     call: &Call,
     at: Timestamp,
+    max_tokens: Option<u32>,
 ) -> Result<Option<Rates>, Fault> {
-    let (needs, max_tokens) = (instance.needs().and_usage(), call.max_tokens);
+    let needs = instance.needs().and_usage();
     let said = with_call(call, at, needs, Vec::new(), |call, bytes| {
         instance.call(bytes, |guest, store| match &guest.rates {
             Some(rates) => rates.call_of_calls_like(store, call, max_tokens),
@@ -275,7 +276,7 @@ pub(crate) fn learn(
     average: &Average,
 ) -> Result<(Answer<Estimate>, Option<Rates>), Fault> {
     let answer = estimate(instance, call, at, average)?;
-    let rates = rates(instance, call, at)?;
+    let rates = rates(instance, call, at, call.max_tokens)?;
     let reckoned = rates.as_ref().and_then(|rates| rates.estimate(call, at));
     compare(reckoned, &answer, "estimate")?;
     Ok((answer, rates))
@@ -288,7 +289,8 @@ pub(crate) fn learn_price(
     at: Timestamp,
 ) -> Result<(Answer<Quote>, Option<Rates>), Fault> {
     let answer = price(instance, call, at)?;
-    let rates = rates(instance, call, at)?;
+    // A bound on what was to come no longer matters.
+    let rates = rates(instance, call, at, None)?;
     let reckoned = rates.as_ref().and_then(|rates| rates.quote(call, at));
     compare(reckoned, &answer, "price")?;
     Ok((answer, rates))

@@ -6,7 +6,6 @@ use tollgate_domain::{
 
 use super::Answer;
 use super::answer::side;
-
 use crate::bad_output::{BadOutput, each, word};
 use crate::bindings::call_rates;
 use crate::decimal::{product, to_count, to_usd};
