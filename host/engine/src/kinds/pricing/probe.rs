@@ -29,6 +29,9 @@ const AT: Timestamp = Timestamp::from_micros(1_741_064_767_000_000);
 /// Lines of the price list that are tried, from each of its ends.
 const LISTINGS_MAX: usize = 32;
 
+/// Of so many lines that are tried, one is tried with other amounts as well.
+const ALIKE_EVERY: usize = 8;
+
 /// A model that is on no list.
 const NOBODYS_MODEL: &str = "not-a-model";
 
@@ -109,7 +112,8 @@ fn alike(list: &PriceList) -> Vec<[Call; 2]> {
     if list.rated_by.is_none() {
         return Vec::new();
     }
-    let listed = tried(list).filter_map(|line| of_model(&line.provider, &line.model));
+    let listed =
+        tried(list).step_by(ALIKE_EVERY).filter_map(|line| of_model(&line.provider, &line.model));
     let unlisted = providers(list).into_iter().filter_map(|it| of_model(&it, NOBODYS_MODEL));
     listed.chain(unlisted).collect()
 }
