@@ -131,7 +131,8 @@ impl Workshop {
         }
         let make = |(name, files): (String, Files)| {
             let plugin = loaded[&files.plugin_digest].clone();
-            (name, Seen { version: version(&files), outcome: build(files.manifest, plugin, works) })
+            let version = version(&files);
+            (name, Seen { version, outcome: build(files.manifest, || plugin, works) })
         };
         unknown.into_par_iter().map(make).collect()
     }
@@ -139,10 +140,12 @@ impl Workshop {
     /// What files come to, whatever is active or was seen.
     pub fn build(&mut self, files: Files, works: &Works) -> Result<AnyPolicy, Refused> {
         let Files { manifest, plugin, plugin_digest } = files;
-        verify(&manifest, &works.options)?;
-        let plugin = self.load(&plugin, plugin_digest, works)?;
-        self.plugins.insert(plugin_digest, Arc::downgrade(&plugin));
-        build(manifest, Ok(plugin), works)
+        let load = || {
+            let plugin = self.load(&plugin, plugin_digest, works)?;
+            self.plugins.insert(plugin_digest, Arc::downgrade(&plugin));
+            Ok(plugin)
+        };
+        build(manifest, load, works)
     }
 
     fn load(&self, plugin: &[u8], digest: Digest, works: &Works) -> Result<Arc<Plugin>, Refused> {
@@ -164,13 +167,14 @@ fn version(files: &Files) -> Version {
     (files.manifest.digest, files.plugin_digest, files.manifest.rollout)
 }
 
+/// Nothing is loaded for a manifest that this host cannot serve.
 fn build(
     manifest: Manifest,
-    plugin: Result<Arc<Plugin>, Refused>,
+    load: impl FnOnce() -> Result<Arc<Plugin>, Refused>,
     works: &Works,
 ) -> Result<AnyPolicy, Refused> {
     verify(&manifest, &works.options)?;
-    let plugin = plugin?;
+    let plugin = load()?;
     plugin.check_kind(manifest.kind)?;
     AnyPolicy::build(Arc::new(manifest), plugin, works)
 }
